@@ -1,0 +1,1 @@
+"""Images, intervals, differences, digests and log entries: pure frames in, frames out."""

@@ -1,0 +1,1 @@
+"""bytes → typed frames + rejects: one file a format. No store, no clock."""
