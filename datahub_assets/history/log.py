@@ -13,7 +13,7 @@ class Delivery:
 
     ``receipt`` is its place in the order of all deliveries: (position of the log entry that received it, index in it).
     ``business_dates`` are the days whose partitions it touches. ``repeats`` is the receipt of the delivery whose bytes
-    came again, ``replaces_name`` tells nothing more than the name: corrections are found by date, not by name.
+    came again. Corrections are found by date, not by name.
     """
 
     feed: str
@@ -26,6 +26,15 @@ class Delivery:
     sequence: int | None = None
     repeats: tuple[int, int] | None = None
     receipt: tuple[int, int] = (-1, -1)
+
+    def to_json(self) -> str:
+        """Canonical JSON, as in an entry."""
+        return _render(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Delivery":
+        """The delivery that ``to_json`` wrote."""
+        return _delivery(json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,15 @@ class Change:
     inputs: tuple[Input, ...] = ()
     rejects: str | None = None
 
+    def to_json(self) -> str:
+        """Canonical JSON, as in an entry."""
+        return _render(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Change":
+        """The change that ``to_json`` wrote."""
+        return _change(json.loads(text))
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -117,7 +135,7 @@ class Entry:
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, instants as ISO 8601 UTC with milliseconds, empty fields left out."""
-        return json.dumps(_lean(asdict(self)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _render(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Entry":
@@ -143,6 +161,10 @@ def render_instant(value: datetime) -> str:
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _render(value: Any) -> str:
+    return json.dumps(_lean(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _lean(value: Any) -> Any:

@@ -1,0 +1,128 @@
+"""The settings of a hub, from ``datahub.toml`` in its folder and ``DATAHUB_…`` variables; the only reader of the environment.
+
+A hub with no setting at all is the embedded default: a folder ``.datahub`` below the current one.
+"""
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from datahub_assets.errors import DeclarationError
+
+SETTINGS_FILE = "datahub.toml"
+
+
+class Notifications(BaseModel):
+    """Where to tell of what is late, failed, rejected or in conflict."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    webhook_url: str | None = Field(None, description="Receives one JSON document a notification by POST.")
+    email_to: tuple[str, ...] = Field((), description="Receives one mail a notification.")
+    email_from: str = "datahub@localhost"
+    smtp_host: str = "localhost"
+    smtp_port: int = 25
+
+
+class Settings(BaseSettings):
+    """All settings of a hub. Each can be a line of ``datahub.toml`` or a variable ``DATAHUB_<NAME>``; variables win."""
+
+    model_config = SettingsConfigDict(env_prefix="DATAHUB_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    home: Path = Field(Path(".datahub"), description="The hub's folder: what is not set otherwise lies below it.")
+    catalogue_folder: Path | None = Field(None, description="Catalogue files; home/catalogue when left out.")
+    landing_folder: Path | None = Field(None, description="Where providers drop files; home/landing when left out.")
+    root_folder: Path | None = Field(None, description="Vault, extracts and drops; home/root when left out.")
+    tables_folder: Path | None = Field(None, description="Embedded tables, on a local disk; home/tables when left out.")
+    iceberg_uri: str | None = Field(None, description="Iceberg catalogue; SQLite in home when left out.")
+    iceberg_properties: dict[str, str] = Field(default_factory=dict, description="More properties of that catalogue.")
+    timezone: str = Field("UTC", description="The hub's time zone: the day of a date without a time.")
+    clock: Literal["system", "settable"] = Field("system", description="settable: home/clock says what time it is.")
+    history: bool = Field(
+        False, description="Files in landing are history: the hub knows each from its modification time on (migration, demo)."
+    )
+    dagster_url: str = Field("http://127.0.0.1:3000", description="Address of the Dagster webserver, for links.")
+    notifications: Notifications = Field(default_factory=Notifications)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Variables win over what ``load`` read from the file."""
+        return env_settings, init_settings
+
+    @property
+    def catalogue(self) -> Path:
+        """Folder of the catalogue files."""
+        return self.catalogue_folder or self.home / "catalogue"
+
+    @property
+    def landing(self) -> Path:
+        """Folder where providers drop files, one folder a provider."""
+        return self.landing_folder or self.home / "landing"
+
+    @property
+    def root(self) -> Path:
+        """Root of the immutable files."""
+        return self.root_folder or self.home / "root"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the embedded tables."""
+        return self.tables_folder or self.home / "tables"
+
+    @property
+    def iceberg(self) -> str:
+        """URI of the Iceberg catalogue."""
+        return self.iceberg_uri or f"sqlite:///{self.home / 'iceberg.sqlite'}"
+
+    def now(self) -> datetime:
+        """The hub's time: the system's, or what the settable clock says.
+
+        Raises:
+            DeclarationError: the clock is settable and its file is not an instant.
+        """
+        if self.clock == "system":
+            return datetime.now(UTC)
+        path = self.home / "clock"
+        try:
+            return datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
+        except (OSError, ValueError) as error:
+            raise DeclarationError("No settable clock", where=str(path), got=str(error), expected="an ISO 8601 instant") from error
+
+    def set_clock(self, instant: datetime) -> None:
+        """The settable clock says this instant from now on."""
+        path = self.home / "clock"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(instant.astimezone(UTC).isoformat())
+        temporary.replace(path)
+
+
+def load(home: Path | None = None) -> Settings:
+    """The settings of the hub at ``home`` (default: DATAHUB_HOME, else ./.datahub), folders made absolute.
+
+    Raises:
+        DeclarationError: unknown or impossible settings, all of them.
+    """
+    try:
+        folder = (home or Settings().home).absolute()
+        file = folder / SETTINGS_FILE
+        given: dict[str, Any] = tomllib.loads(file.read_text()) if file.exists() else {}
+        for name in ("catalogue_folder", "landing_folder", "root_folder", "tables_folder"):
+            if name in given:
+                given[name] = folder / given[name]
+        settings = Settings(**{**given, "home": folder})
+        return settings.model_copy(update={"home": folder})
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError("Settings file not TOML", where=str(home), got=str(error)) from error
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
+        raise DeclarationError(
+            "Impossible settings", where=SETTINGS_FILE + " or DATAHUB_… variables", problems=problems
+        ) from error

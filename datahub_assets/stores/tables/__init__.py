@@ -1,0 +1,1 @@
+"""Keyed rows of bytes: the interface and its embedded implementation."""

@@ -1,0 +1,63 @@
+"""What the hub needs of a table store: rows of bytes under a key, in key order. One contract suite holds every store to it.
+
+A store knows nothing of datasets, partitions or known times: those are in the keys (``hbase_format``) and in the commit
+log. Every write of rows is idempotent: the same key gets the same bytes again.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of rows: two binary arrays of equal length, without nulls."""
+
+    keys: pa.BinaryArray
+    values: pa.BinaryArray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+class TableStore(Protocol):
+    """Tables of byte rows. Names of tables are ``domain.name``; a table comes into being with its first write.
+
+    Raises (all methods):
+        StoreUnavailable: the store does not answer.
+        StoreCorrupt: the store's own structures are damaged.
+    """
+
+    def write(self, table: str, batches: Iterable[Rows]) -> int:
+        """All rows are durable when this returns; returns how many there were. Keys may come in any order."""
+        ...
+
+    def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[Rows]:
+        """Rows with start ≤ key < stop in key order, in pages; nothing of an absent table. An empty stop means no end."""
+        ...
+
+    def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values of keys, None where there is no row."""
+        ...
+
+    def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
+        """True: the row is there, durably, and this call put it. False: a row was there before and stays as it was."""
+        ...
+
+    def increment(self, table: str, key: bytes) -> int:
+        """The next number of a counter (1, 2, …), durably: no number is ever given twice."""
+        ...
+
+    def delete_range(self, table: str, start: bytes, stop: bytes) -> int:
+        """Rows with start ≤ key < stop are gone; returns how many there were."""
+        ...
+
+    def tables(self) -> list[str]:
+        """Names of the tables that exist, sorted."""
+        ...
+
+    def drop(self, table: str) -> None:
+        """The table is gone with all its rows; nothing happens when it does not exist."""
+        ...
