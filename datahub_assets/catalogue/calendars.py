@@ -80,7 +80,10 @@ def next_business_day(calendar: str, day: date) -> date:
     >>> next_business_day("TARGET", date(2013, 3, 28))
     datetime.date(2013, 4, 2)
     """
-    for start, end in ((day + _ONE_DAY, date(day.year, 12, 31)), (date(day.year + 1, 1, 1), date(day.year + 1, 12, 31))):
+    for start, end in (
+        (day + _ONE_DAY, date(day.year, 12, 31)),
+        (date(day.year + 1, 1, 1), date(day.year + 1, 12, 31)),
+    ):
         if found := business_days(calendar, start, end):
             return found[0]
     raise _unrecorded(calendar, f"no business day in the year after {day}")
@@ -100,7 +103,9 @@ def require_calendar(calendar: str) -> None:
     raise DeclarationError(
         "Unknown business calendar",
         got=repr(calendar),
-        expected=f"one of {', '.join(close)}" if close else f"{WEEKDAYS}, {DAILY}, {TARGET} or an exchange's MIC such as XNYS",
+        expected=f"one of {', '.join(close)}"
+        if close
+        else f"{WEEKDAYS}, {DAILY}, {TARGET} or an exchange's MIC such as XNYS",
         remedy="datahub catalogue schema lists what a catalogue file may say",
     )
 
@@ -154,8 +159,8 @@ def _days(calendar: str, start: date, end: date) -> tuple[date, ...]:
         if calendar == DAILY:
             return tuple(every)
         closed = _target_holidays(start.year, end.year) if calendar == TARGET else frozenset[date]()
-        return tuple(day for day in every if day.weekday() < 5 and day not in closed)  # noqa: PLR2004 - Saturday is 5
-    import exchange_calendars
+        return tuple(day for day in every if day.weekday() < 5 and day not in closed)
+    import exchange_calendars  # type: ignore[import-untyped, unused-ignore]
 
     exchange = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
     return tuple(exchange.sessions.date.tolist())
@@ -171,6 +176,6 @@ def _target_holidays(first_year: int, last_year: int) -> frozenset[date]:
 
 @cache
 def _exchange_names() -> frozenset[str]:
-    import exchange_calendars
+    import exchange_calendars  # type: ignore[import-untyped, unused-ignore]
 
     return frozenset(exchange_calendars.get_calendar_names(include_aliases=False))
