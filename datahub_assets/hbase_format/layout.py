@@ -1,0 +1,70 @@
+"""Where each part of a packed row stands, for one contract: header, null bitmap, numbers, lengths of texts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from datahub_assets.schema.contract import Column, Contract
+from datahub_assets.schema.types import Kind
+
+FORMAT_VERSION = 1
+HEADER_BYTES = 12
+WITHDRAWN_BIT = 1
+
+FIXED: dict[Kind, str] = {
+    Kind.INT32: ">i4", Kind.INT64: ">i8", Kind.FLOAT64: ">f8", Kind.DECIMAL: "(2,)>u8",
+    Kind.BOOLEAN: "u1", Kind.DATE: ">i4", Kind.TIMESTAMP: ">i8",
+}  # fmt: skip
+"""numpy's name of the bytes of a value, for every kind but text. Decimal: upper and lower half of 16 bytes."""
+_HEADER = [("format", "u1"), ("flags", "u1"), ("contract", ">u2"), ("delivery", ">u4"), ("line", ">u4")]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The fixed part of a contract's packed rows.
+
+    ``dtype`` has the header's fields, ``nulls`` (bytes; absent without columns), ``c<id>`` for each column that is not
+    text, and ``lengths`` (absent without texts). ``texts`` maps the id of a text column to its place among the texts.
+    """
+
+    version: int
+    columns: tuple[Column, ...]
+    dtype: np.dtype[Any]
+    texts: dict[int, int]
+
+    @classmethod
+    def of(cls, contract: Contract) -> "Layout":
+        """The layout that rows of this contract have.
+
+        >>> from datahub_assets.schema.types import LogicalType
+        >>> from datahub_assets.schema.contract import Shape
+        >>> columns = (Column(1, "id", LogicalType(Kind.TEXT)), Column(2, "lots", LogicalType(Kind.INT32)))
+        >>> Layout.of(Contract("demo", 1, Shape.SNAPSHOT, columns, ("id",))).dtype.itemsize
+        17
+        """
+        columns = contract.value_columns
+        texts = [column.id for column in columns if column.type.kind is Kind.TEXT]
+        fields: list[Any] = [*_HEADER]
+        if columns:
+            fields.append(("nulls", "u1", ((len(columns) + 7) // 8,)))
+        fields += [(f"c{c.id}", FIXED[c.type.kind]) for c in columns if c.type.kind is not Kind.TEXT]
+        if texts:
+            fields.append(("lengths", ">u4", (len(texts),)))
+        return cls(contract.version, columns, np.dtype(fields), {id_: place for place, id_ in enumerate(texts)})
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the columns kept in the value."""
+        return frozenset(column.name for column in self.columns)
+
+    def field(self, column: Column) -> str:
+        """The name that a column has in ``dtype``."""
+        return f"c{column.id}"
+
+    def find(self, column_id: int) -> tuple[Column | None, int]:
+        """The column of that id and its place among all value columns; (None, -1) where there is none."""
+        for place, column in enumerate(self.columns):
+            if column.id == column_id:
+                return column, place
+        return None, -1
