@@ -55,6 +55,7 @@ class Contract:
 
     A snapshot dataset has a ``business_date`` column (its partition), which is not part of ``key``. A bitemporal one
     has ``valid_from`` and ``valid_to`` (half-open days, ``valid_to`` null = open end), which are not in ``key`` either.
+    ``next_id`` is the id that the next new column gets: above every id that this or an earlier version has used.
     """
 
     dataset: str
@@ -62,6 +63,10 @@ class Contract:
     shape: Shape
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    next_id: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "next_id", max([self.next_id, *(column.id + 1 for column in self.columns)]))
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError if there is none."""
@@ -98,6 +103,7 @@ class Contract:
         """The contract as canonical JSON: sorted keys, no spaces. Equal contracts give equal text."""
         document = {
             "dataset": self.dataset, "version": self.version, "shape": self.shape.value, "key": list(self.key),
+            "next_id": self.next_id,
             "columns": [
                 {"id": c.id, "name": c.name, "type": str(c.type), "nullable": c.nullable, "unit": c.unit,
                  "description": c.description, "checks": dict(c.checks)}
@@ -111,7 +117,8 @@ class Contract:
         """The contract that ``to_json`` wrote."""
         document = json.loads(text)
         columns = tuple(Column(**{**column, "type": LogicalType.parse(column["type"])}) for column in document["columns"])
-        return cls(document["dataset"], document["version"], Shape(document["shape"]), columns, tuple(document["key"]))
+        shape, key = Shape(document["shape"]), tuple(document["key"])
+        return cls(document["dataset"], document["version"], shape, columns, key, document.get("next_id", 0))
 
 
 KEY_KINDS = frozenset({Kind.TEXT, Kind.INT32, Kind.INT64, Kind.DATE})
