@@ -116,7 +116,7 @@ class Contract:
     def from_json(cls, text: str) -> "Contract":
         """The contract that ``to_json`` wrote."""
         document = json.loads(text)
-        columns = tuple(Column(**{**column, "type": LogicalType.parse(column["type"])}) for column in document["columns"])
+        columns = tuple(Column(**{**c, "type": LogicalType.parse(c["type"])}) for c in document["columns"])
         shape, key = Shape(document["shape"]), tuple(document["key"])
         return cls(document["dataset"], document["version"], shape, columns, key, document.get("next_id", 0))
 
