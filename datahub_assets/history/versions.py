@@ -1,0 +1,112 @@
+"""Which stored versions stand: at a position, on a day, and for one key at all known times.
+
+A bitemporal table holds versions by (key, valid_from), newest T first. A position names the write ids committed up to it;
+of each (key, valid_from) the newest committed version stands, unless it is withdrawn. Everything here is column-wise, and
+``standing_batches`` needs no more memory than its largest batch.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date
+
+import polars as pl
+
+from datahub_assets.history.comparison import BEFORE, any_differs, data_columns
+from datahub_assets.history.provenance import WRITE_ID
+from datahub_assets.schema.contract import VALID_FROM, VALID_TO, WITHDRAWN, Contract
+
+KNOWN_FROM, KNOWN_TO = "known_from", "known_to"
+"""Known times between which a version stood: half-open, ``known_to`` null = it still stands."""
+POSITION = "position"
+
+
+def standing(versions: pl.DataFrame, committed: Collection[int], contract: Contract) -> pl.DataFrame:
+    """The rows that stand once the given write ids are committed, and no others.
+
+    Args:
+        versions: all stored versions in table order (key, valid_from, newest T first): stored columns, ``_write_id``.
+        committed: write ids of the dataset at the position. Rows of others (later or orphans) are passed over.
+        contract: names the columns and the key.
+
+    Returns:
+        Rows in table order, columns as given.
+    """
+    return pl.concat([versions.clear(), *standing_batches([versions], committed, contract)])
+
+
+def standing_batches(
+    batches: Iterable[pl.DataFrame], committed: Collection[int], contract: Contract
+) -> Iterator[pl.DataFrame]:
+    """As ``standing``, batch by batch; a batch may end between two versions of one (key, valid_from)."""
+    by = [*contract.key, VALID_FROM]
+    seen: pl.DataFrame | None = None
+    ids = pl.Series(sorted(committed), dtype=pl.UInt64)
+    for batch in batches:
+        known = batch.filter(pl.col(WRITE_ID).cast(pl.UInt64).is_in(ids.implode()))
+        if known.is_empty():
+            continue
+        names = known.select(by)
+        first = _starts(names if seen is None else pl.concat([seen, names]))
+        yield known.filter((first if seen is None else first[1:]) & ~known[WITHDRAWN])
+        seen = names.tail(1)
+
+
+def holding_on(rows: pl.DataFrame, day: date) -> pl.DataFrame:
+    """The rows that hold on the day: valid_from ≤ day < valid_to.
+
+    >>> rows = pl.DataFrame({"valid_from": [date(2013, 1, 1), date(2013, 1, 3)], "valid_to": [date(2013, 1, 3), None]})
+    >>> holding_on(rows, date(2013, 1, 3))["valid_from"].to_list()
+    [datetime.date(2013, 1, 3)]
+    """
+    return rows.filter((pl.col(VALID_FROM) <= day) & (pl.col(VALID_TO).is_null() | (pl.col(VALID_TO) > day)))
+
+
+def bitemporal_history(versions: pl.DataFrame, commits: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Every version that ever stood, with the known times between which it did. A withdrawal ends one, and is no row.
+
+    Args:
+        versions: stored versions, e.g. of one key: stored columns and ``_write_id``, in any order.
+        commits: the dataset's commits up to the position asked at: ``_write_id``, ``position`` and ``known_at``.
+        contract: names the columns and the key.
+
+    Returns:
+        By key, valid_from and known time: stored columns without ``_withdrawn``, ``_write_id``, ``position``,
+        ``known_from``, ``known_to`` (null: it stands at the position).
+    """
+    by = [*contract.key, VALID_FROM]
+    rows = versions.join(_commits(commits), on=WRITE_ID, how="inner").sort(*by, POSITION)
+    rows = rows.with_columns(pl.col(KNOWN_FROM).shift(-1).over(by).alias(KNOWN_TO))
+    return rows.filter(~pl.col(WITHDRAWN)).drop(WITHDRAWN)
+
+
+def snapshot_history(versions: pl.DataFrame, commits: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Every version that a partition held of its keys, with the known times between which it did.
+
+    Each commit of a partition writes the whole image, so a key that it lacks is gone with it. Commits that say the same
+    of a key one after the other are one version, with the provenance of the first; A, then B, then A again are three.
+
+    Args:
+        versions: stored rows of the partition under its write ids, e.g. of one key: stored columns and ``_write_id``.
+        commits: the partition's commits up to the position asked at: ``_write_id``, ``position`` and ``known_at``.
+        contract: names the columns and the key.
+
+    Returns:
+        By key and known time: stored columns, ``_write_id``, ``position``, ``known_from``, ``known_to`` (null: stands).
+    """
+    key, data = list(contract.key), data_columns(contract)
+    ends = pl.col(KNOWN_FROM).shift(-1).alias(KNOWN_TO)
+    images = _commits(commits).sort(POSITION).with_columns(ends)
+    rows = versions.join(images, on=WRITE_ID, how="inner").sort(*key, POSITION)
+    before = rows.select(pl.col(*key, *data, KNOWN_TO).shift(1).name.suffix(BEFORE))
+    goes_on = (pl.col(KNOWN_TO + BEFORE) == pl.col(KNOWN_FROM)).fill_null(False) & ~any_differs([*key, *data])
+    joins = rows.hstack(before).select(goes_on)[KNOWN_TO + BEFORE]
+    last = ~joins.shift(-1, fill_value=False)
+    return rows.filter(~joins).with_columns(rows.filter(last)[KNOWN_TO])
+
+
+def _commits(commits: pl.DataFrame) -> pl.DataFrame:
+    return commits.select(pl.col(WRITE_ID).cast(pl.UInt64), POSITION, pl.col("known_at").alias(KNOWN_FROM))
+
+
+def _starts(names: pl.DataFrame) -> pl.Series:
+    """True at the first of rows that stand together with equal values."""
+    return names.select(pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1))).alias("starts"))["starts"]
