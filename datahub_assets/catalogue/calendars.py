@@ -89,6 +89,19 @@ def next_business_day(calendar: str, day: date) -> date:
     raise _unrecorded(calendar, f"no business day in the year after {day}")
 
 
+def problem(calendar: str) -> str | None:
+    """What is wrong with the name, for lists of problems; None when it is a calendar's.
+
+    >>> problem("TARGET"), problem("XNYC")
+    (None, "unknown business calendar 'XNYC': expected one of XNYS, XNZE, XLON, XICE, XCYS")
+    """
+    try:
+        require_calendar(calendar)
+    except DeclarationError as error:
+        return f"unknown business calendar {error.got}: expected {error.expected}"
+    return None
+
+
 def require_calendar(calendar: str) -> None:
     """The name is a calendar's.
 
