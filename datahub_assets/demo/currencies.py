@@ -1,7 +1,7 @@
 """ISO 4217 lists one (current) and three (historic), as the maintenance agency publishes them: bytes untouched.
 
-The package holds one edition (attribute ``Pblshd`` of the root, 2026-01-01). Earlier editions are not public, so the demo
-delivers this one at the window's start, under that day's name. It is the demo's one anachronism.
+The package holds one edition (attribute ``Pblshd`` of the root, 2026-01-01) and no package has the earlier ones, so the
+demo delivers this one at the window's start, under that day's name: an anachronism, told in docs/data-sources.md.
 """
 
 from datetime import date

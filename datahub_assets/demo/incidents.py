@@ -31,8 +31,8 @@ class Redelivery:
 class Incident:
     """What happens to one business date of a feed.
 
-    ``missing``: nothing ever arrives. ``late_until``: when the first delivery arrives instead. ``damage``: what is wrong
-    with its bytes. ``again``: later deliveries.
+    ``missing``: nothing ever arrives. ``late_until``: when the first delivery arrives instead. ``damage``: what is
+    wrong with its bytes. ``again``: later deliveries.
     """
 
     dataset: str

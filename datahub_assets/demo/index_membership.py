@@ -1,7 +1,7 @@
 """Members of the S&P 500 as intervals, from pitindex's seed (2004-12-30) and its dated events.
 
-Each edition tells the whole history that was public on its day: events after it are not in it. Only tickers and dates are
-taken; the package's GICS columns (a licensed classification) are left out.
+Each edition tells the whole history that was public on its day: events after it are not in it. Only tickers and dates
+are taken; the package's GICS columns (a licensed classification) are left out.
 """
 
 import csv
@@ -79,7 +79,7 @@ def memberships(seed: dict[str, date], events: list[Event]) -> list[Membership]:
         added = {event.ticker for event in of_day if event.added}
         removed = {event.ticker for event in of_day if not event.added} - added
         closed += [Membership(ticker, members.pop(ticker), day) for ticker in sorted(removed & members.keys())]
-        members |= {ticker: day for ticker in sorted(added - members.keys())}
+        members |= dict.fromkeys(sorted(added - members.keys()), day)
     return sorted(
         [*closed, *(Membership(ticker, since, None) for ticker, since in members.items())], key=lambda m: m[:2]
     )

@@ -1,9 +1,9 @@
 """ISO 10383 market identifier codes, rendered in the columns of the registration authority's CSV.
 
-The iso10383 package ships the list in a private binary form, so the file is rendered from the package's API: the columns
-and their order are the provider's, the quoting and line ends are ours. The package holds one edition (February 2025). An
-earlier edition is rebuilt as far as its dates tell: a code stands in the list from its CREATION DATE, and an expiry after
-the edition is not told yet. Names, LEIs and other fields are those of 2025.
+The iso10383 package ships the list in a private binary form, so the file is rendered from the package's API: the
+columns and their order are the provider's, the quoting and line ends are ours. The package holds one edition (February
+2025). An earlier edition is rebuilt as far as its dates tell: a code stands in the list from its CREATION DATE, and an
+expiry after the edition is not told yet. Names, LEIs and other fields are those of 2025.
 
 Source: https://www.iso20022.org/market-identifier-codes
 """

@@ -1,8 +1,8 @@
 """Synthetic end-of-day positions: portfolios that hold five shares and cash in five currencies. Nothing here is real.
 
-Any number of rows, made column by column, a pure function of (day, row number): the same bytes on every machine and under
-every numpy, because the randomness is an integer hash spelt out here and not a library's generator. Portfolios trade: a
-row's quantity moves every few weekdays, so two days differ in about a tenth of their rows.
+Any number of rows, made column by column, a pure function of (day, row number): the same bytes on every machine and
+under every numpy, because the randomness is an integer hash spelt out here and not a library's generator. Portfolios
+trade: a row's quantity moves every few weekdays, so two days differ in about a tenth of their rows.
 
 Cost: about 2 µs a row, CSV included (2-core machine).
 """
@@ -47,8 +47,8 @@ def positions(day: date, rows: int = 2_000) -> pl.DataFrame:
         rows: number of rows; (portfolio, instrument) never repeats.
 
     Returns:
-        ``rows`` rows of 14 columns. ``isin`` and ``cost_price`` are null for cash. Units: quantities in shares or in units
-        of the cash currency, ``cost_price`` and ``book_value`` in ``currency``.
+        ``rows`` rows of 14 columns. ``isin`` and ``cost_price`` are null for cash. Units: quantities in shares or in
+        units of the cash currency, ``cost_price`` and ``book_value`` in ``currency``.
 
     >>> positions(date(2013, 1, 17), 2).select("portfolio", "instrument", "currency").rows()
     [('P000001', 'AAPL', 'USD'), ('P000001', 'CHF', 'CHF')]
