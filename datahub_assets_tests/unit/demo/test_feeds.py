@@ -65,7 +65,9 @@ def test_snapshot_feeds_have_every_business_date_but_the_missing(dataset: str) -
 
 def test_window_has_sixty_common_business_days() -> None:
     """The demo promises at least 60 business days on which all daily feeds overlap."""
-    common = set(business_days("TARGET", WINDOW_START, WINDOW_END)) & set(business_days("XNYS", WINDOW_START, WINDOW_END))
+    common = set(business_days("TARGET", WINDOW_START, WINDOW_END)) & set(
+        business_days("XNYS", WINDOW_START, WINDOW_END)
+    )
     assert len(common) >= 60
 
 
@@ -82,7 +84,10 @@ def test_wrong_close_is_corrected_two_sessions_later() -> None:
         (a, b) for a, b in zip(wrong.content.splitlines(), right.content.splitlines(), strict=True) if a != b
     ]
     assert differences == [
-        (b"AAPL,2013-01-17,510.31,510.75,502.03,506.28,16202800", b"AAPL,2013-01-17,510.31,510.75,502.03,502.68,16202800")
+        (
+            b"AAPL,2013-01-17,510.31,510.75,502.03,506.28,16202800",
+            b"AAPL,2013-01-17,510.31,510.75,502.03,502.68,16202800",
+        )
     ]
     assert business_days("XNYS", date(2013, 1, 17), right.arrives_at.date()) == (
         date(2013, 1, 17),
@@ -129,7 +134,9 @@ def test_late_delivery_comes_two_days_late() -> None:
 
 def test_index_events_are_known_only_with_their_edition() -> None:
     """GRMN joined on 2012-12-12 and BIG left on 2013-02-14: the hub learns of each from the edition after."""
-    editions = {day: file.content for file in FILES for name, day in feeds_of(file) if name == "sp/index_membership"}
+    editions = {
+        day: file.content for file in FILES for name, day in feeds_of(file) if day and name == "sp/index_membership"
+    }
     assert sorted(editions) == [date(2012, 12, 3), date(2012, 12, 31), date(2013, 1, 31), date(2013, 2, 28)]
     assert b"GRMN," not in editions[date(2012, 12, 3)]
     assert b"GRMN,2012-12-12,\n" in editions[date(2012, 12, 31)]
