@@ -37,7 +37,8 @@ def encode_column(kind: Kind, array: pa.Array, into: Values) -> None:
     if kind is Kind.DECIMAL:
         into[:, 0], into[:, 1] = values[1::2], values[0::2]
     elif kind is Kind.FLOAT64:
-        values = values + 0.0  # -0.0 + 0.0 is +0.0
+        with np.errstate(invalid="ignore"):  # signalling NaNs are as good as others
+            values = values + 0.0  # -0.0 + 0.0 is +0.0
         values[np.isnan(values)] = np.nan  # one NaN: 0x7ff8000000000000
         into[:] = values
     else:

@@ -1,8 +1,8 @@
 """The packed layout: the values of a row in the one cell it has. Specified in ``docs/formats/packed.md``.
 
 A value is a fixed part (header, null bitmap, numbers, lengths of texts), as wide in every row of a contract, then the
-bytes of the texts. The fixed part of a block of rows is one numpy structured array (``layout``), so that rows are encoded
-and decoded by column. Keys are in ``keys``, rows from key and value in ``rows``.
+bytes of the texts. The fixed part of a block of rows is one numpy structured array (``layout``), so that rows are
+encoded and decoded by column. Keys are in ``keys``, rows from key and value in ``rows``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -113,6 +113,8 @@ def _encode(contract: Contract, table: pa.Table, *, header: bool) -> pa.BinaryAr
         for field in contract.stored_schema
         if field.name in layout.names or (header and field.name in {DELIVERY, LINE, WITHDRAWN})
     ]
+    if not fields:  # Arrow's tables without columns forget how many rows they have
+        return binary(np.zeros((len(table), 0), np.uint8))
     rows = conform(table, pa.schema(fields))
     return concat([_encode_block(layout, block, header=header) for block in blocks(rows)])
 
