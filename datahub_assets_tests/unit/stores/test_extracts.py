@@ -38,6 +38,7 @@ def prices(day: date = DAY, rows: int = 5, shift: float = 0.0) -> pa.Table:
 
 @pytest.fixture
 def store(tmp_path: Path) -> ExtractStore:
+    """A store below a root with a space in its name."""
     return ExtractStore(LocalFileStore(tmp_path / "a hub"))
 
 
@@ -119,14 +120,18 @@ def test_extract_rows_out_of_order_over_row_groups_are_refused(store: ExtractSto
     """A row group is checked together with the last row of the one before."""
     rows = prices(rows=262_144)
     with pytest.raises(DeclarationError, match="strict key order"):
-        store.write("q/p", "2013-01-02", 1, SCHEMA, [*rows.to_batches(), *rows.slice(262_143).to_batches()], ("isin", "lot"))
+        store.write(
+            "q/p", "2013-01-02", 1, SCHEMA, [*rows.to_batches(), *rows.slice(262_143).to_batches()], ("isin", "lot")
+        )
 
 
 def test_compacted_file_gives_each_partition_as_it_was(store: ExtractStore) -> None:
     """Compaction changes files and not content: the digest of every partition stays."""
     days = [DAY + timedelta(days=n) for n in range(3)]
     parts = {
-        day.isoformat(): store.write("q/p", day.isoformat(), n, SCHEMA, prices(day, 5 + n).to_batches(), ("isin", "lot"))
+        day.isoformat(): store.write(
+            "q/p", day.isoformat(), n, SCHEMA, prices(day, 5 + n).to_batches(), ("isin", "lot")
+        )
         for n, day in enumerate(days)
     }
     compacted = store.compact("q/p", parts, 9, SCHEMA, ("isin", "lot"))
@@ -161,7 +166,8 @@ def test_extract_file_names_its_columns_by_stable_ids(store: ExtractStore, tmp_p
         for write_id, schema in ((1, SCHEMA), (2, pa.schema(list(reversed(SCHEMA)))))
     )
     ids = [
-        {f.name: f.metadata[parquet.FIELD_ID] for f in pq.read_schema(tmp_path / "a hub" / file.path)} for file in (first, second)
+        {f.name: f.metadata[parquet.FIELD_ID] for f in pq.read_schema(tmp_path / "a hub" / file.path)}
+        for file in (first, second)
     ]
     assert ids[0] == ids[1]
     assert len(set(ids[0].values())) == len(SCHEMA)
