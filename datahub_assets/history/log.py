@@ -12,7 +12,8 @@ class Delivery:
     """One file received for a feed, as the vault knows it.
 
     ``receipt`` is its place in the order of all deliveries: (position of the log entry that received it, index in it).
-    ``business_dates`` are the days whose partitions it touches. ``repeats`` is the receipt of the delivery whose bytes
+    ``business_dates`` are the days it speaks of: its name's and its rows'. ``also_touches`` are days that only the delivery it
+    replaces spoke of: they are made anew without it. ``repeats`` is the receipt of the delivery whose bytes
     came again. Corrections are found by date, not by name.
     """
 
@@ -22,6 +23,7 @@ class Delivery:
     size: int
     arrived_at: datetime
     business_dates: tuple[date, ...]
+    also_touches: tuple[date, ...] = ()
     file_date: date | None = None
     sequence: int | None = None
     repeats: tuple[int, int] | None = None
@@ -64,8 +66,11 @@ class Input:
 class Change:
     """One scope changed by a commit: a partition of a snapshot or extract, or a whole bitemporal dataset.
 
+    ``deliveries`` is the list that the rows' provenance indexes; ``folded`` is the one that a bitemporal commit merged.
+
     ``base`` is the write id that ``write_id`` replaces (None: the scope was empty). ``observed`` is the date of the image a
-    bitemporal commit folded in. ``rows`` is the number of rows that the scope holds after the commit (bitemporal: rows
+    bitemporal commit folded in, ``affects_from`` ≤ valid date < ``affects_to`` (None: open) the days on which it changed what
+    holds. ``rows`` is the number of rows that the scope holds after the commit (bitemporal: rows
     written). ``digest`` is order-free and leaves provenance out.
     """
 
@@ -84,7 +89,10 @@ class Change:
     digest: str = ""
     code_version: str = ""
     contract_version: int = 0
+    folded: tuple[int, int] | None = None
     observed: date | None = None
+    affects_from: date | None = None
+    affects_to: date | None = None
     files: tuple[DataFile, ...] = ()
     inputs: tuple[Input, ...] = ()
     rejects: str | None = None
@@ -182,19 +190,21 @@ def _receipts(pairs: Iterable[Iterable[int]]) -> tuple[tuple[int, int], ...]:
 
 
 def _delivery(d: dict[str, Any]) -> Delivery:
-    dates = tuple(date.fromisoformat(x) for x in d.get("business_dates", ()))
+    dates = {name: tuple(date.fromisoformat(x) for x in d.get(name, ())) for name in ("business_dates", "also_touches")}
     file_date = date.fromisoformat(d["file_date"]) if "file_date" in d else None
     repeats = (d["repeats"][0], d["repeats"][1]) if "repeats" in d else None
-    fixed = {**d, "business_dates": dates, "file_date": file_date, "repeats": repeats, "arrived_at": _instant(d["arrived_at"])}
+    fixed = {**d, **dates, "file_date": file_date, "repeats": repeats, "arrived_at": _instant(d["arrived_at"])}
     return Delivery(**{**fixed, "receipt": (d["receipt"][0], d["receipt"][1])})
 
 
 def _change(d: dict[str, Any]) -> Change:
-    plain = {k: v for k, v in d.items() if k not in {"deliveries", "observed", "files", "inputs"}}
+    days = {name: date.fromisoformat(d[name]) for name in ("observed", "affects_from", "affects_to") if name in d}
+    plain = {k: v for k, v in d.items() if k not in {"deliveries", "folded", "files", "inputs", *days}}
     return Change(
         **{"partition": None, "base": None, **plain},
         deliveries=_receipts(d.get("deliveries", ())),
-        observed=date.fromisoformat(d["observed"]) if "observed" in d else None,
+        folded=(d["folded"][0], d["folded"][1]) if "folded" in d else None,
+        **days,
         files=tuple(DataFile(**{**x, "partitions": tuple(x.get("partitions", ()))}) for x in d.get("files", ())),
         inputs=tuple(Input(x["dataset"], x.get("partition"), x.get("write_id")) for x in d.get("inputs", ())),
     )

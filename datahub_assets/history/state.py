@@ -7,7 +7,7 @@ same questions by the same names (``stores.commit_log``). What an entry says is 
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Generic, TypeVar
@@ -77,7 +77,6 @@ class LogState:
         self._dataset: dict[str, Track[Change]] = defaultdict(Track)
         self._received: dict[str, Track[Delivery]] = defaultdict(Track)
         self._dated: dict[str, dict[date, Track[Delivery]]] = defaultdict(dict)
-        self._files: dict[tuple[str, date], Track[Delivery]] = defaultdict(Track)
         self._cuts: dict[str, tuple[int, Cut]] = {}
         self._floors: dict[str, Track[int]] = defaultdict(Track)
 
@@ -149,8 +148,8 @@ class LogState:
         Left out: repetitions, and files that a later file *of the same file date* replaced, with all that they said of
         other dates too. The order is the provider's sequence where names have one, then the order of receipt.
         """
-        found = [d for d in self.deliveries(feed, position, business_date) if not self._replaced(d, position)]
-        return sorted(found, key=delivery_order)
+        found = self.deliveries(feed, position, business_date)
+        return standing_deliveries(found, business_date, lambda day: self.deliveries(feed, position, day))
 
     def delivered_dates(self, feed: str, position: int) -> dict[date, Receipt]:
         """For each business date of a feed the receipt of the newest delivery that touches it, repetitions left out."""
@@ -186,16 +185,8 @@ class LogState:
         self._received[delivery.feed].append(position, delivery)
         if delivery.repeats is not None:
             return
-        for day in delivery.business_dates:
+        for day in {*delivery.business_dates, *delivery.also_touches}:
             self._dated[delivery.feed].setdefault(day, Track()).append(position, delivery)
-        if delivery.file_date is not None:
-            self._files[delivery.feed, delivery.file_date].append(position, delivery)
-
-    def _replaced(self, delivery: Delivery, position: int) -> bool:
-        if delivery.file_date is None:
-            return False
-        of_that_date = self._files[delivery.feed, delivery.file_date].until(position)
-        return any(delivery_order(other) > delivery_order(delivery) for other in of_that_date)
 
 
 def state_of(entries: Iterable[Entry], start: int = 0) -> LogState:
@@ -204,6 +195,27 @@ def state_of(entries: Iterable[Entry], start: int = 0) -> LogState:
     for entry in entries:
         state.advance(entry)
     return state
+
+
+def standing_deliveries(
+    touching: Iterable[Delivery], business_date: date, touching_on: Callable[[date], Iterable[Delivery]]
+) -> list[Delivery]:
+    """The deliveries that a business date is folded from, in the order of deliveries.
+
+    Left out: deliveries that only touch the date without speaking of it, and files that a later file *of the same file
+    date* replaced, with all that they said of other dates too.
+
+    Args:
+        touching: the deliveries that touch the date, repetitions left out.
+        touching_on: the same for any other date; asked for the file dates of ``touching``.
+    """
+    speaking = [delivery for delivery in touching if business_date in delivery.business_dates]
+    newest = {
+        day: max(delivery_order(other) for other in touching_on(day) if other.file_date == day)
+        for day in {delivery.file_date for delivery in speaking if delivery.file_date is not None}
+    }
+    standing = [d for d in speaking if d.file_date is None or delivery_order(d) == newest[d.file_date]]
+    return sorted(standing, key=delivery_order)
 
 
 def delivery_order(delivery: Delivery) -> tuple[int, Receipt]:

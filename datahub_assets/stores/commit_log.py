@@ -12,19 +12,18 @@ Rows of ``hub.index`` (positions complemented, newest first): ``i`` dataset, par
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
 from datahub_assets.errors import QueryError, StoreConflict, StoreCorrupt, StoreUnavailable
+from datahub_assets.history.fence import Conflict, Duplicate, Tip, decide
 from datahub_assets.history.log import Change, Cut, Delivery, Entry
+from datahub_assets.history.state import NOTHING, standing_deliveries
 from datahub_assets.schema.contract import Contract
 from datahub_assets.stores.tables.interface import Rows, TableStore
 
 LOG, INDEX = "hub.log", "hub.index"
-NOTHING = -1
-"""The position of a hub in which nothing has happened yet."""
 
 
 class CommitLog:
@@ -85,32 +84,40 @@ class CommitLog:
             low, high = (middle, high) if self.entry(middle).known_at <= instant else (low, middle - 1)
         return low
 
-    def append(self, draft: Entry, clock: Callable[[], datetime]) -> Entry:
+    def append(self, draft: Entry, built_on: int, clock: Callable[[], datetime]) -> Entry:
         """The draft is the log's newest entry, durably, with its position and known time; returns it.
 
-        Each change's ``base`` must still be the latest write id of its scope. A lost answer is settled by reading the slot.
+        A draft that this run appended already (its answer was lost) is found and returned, not appended again.
+
+        Args:
+            built_on: the position that the work was based on; what came since is checked against it (``history.fence``).
 
         Raises:
             StoreConflict: another commit changed a scope first. Nothing happened.
         """
+        tip = Tip(built_on, self.entry(built_on).known_at) if built_on >= 0 else Tip()
+        since: list[Entry] = []
         while True:
-            self.last()
-            position, known_at = self._last or (NOTHING, datetime.min.replace(tzinfo=UTC))
-            self._check_bases(draft, position)
-            entry = _placed(draft, position + 1, known_at, clock())
-            body = entry.to_json().encode()
-            try:
-                done = self._tables.put_if_absent(LOG, b"e" + _number(entry.position), body)
-            except StoreUnavailable:
-                done = self._tables.get(LOG, [b"e" + _number(entry.position)])[0] == body
-                if not done:
-                    raise
-            if done:
-                self._index([entry])
-                self._last = (entry.position, entry.known_at)
+            since += self.entries(tip.position + 1 + len(since))
+            decision = decide(draft, built_on=tip, since=since, now=clock())
+            if isinstance(decision, Conflict):
+                raise decision.error()
+            entry = decision.entry
+            if isinstance(decision, Duplicate) or self._put(entry):
+                self.last()
                 if self._copy:
                     self._copy(entry)
                 return entry
+
+    def _put(self, entry: Entry) -> bool:
+        """Put where there is none. A lost answer: read the slot back."""
+        key, body = b"e" + _number(entry.position), entry.to_json().encode()
+        try:
+            return self._tables.put_if_absent(LOG, key, body)
+        except StoreUnavailable:
+            if self._tables.get(LOG, [key])[0] == body:
+                return True
+            raise
 
     def restore(self, entries: Iterable[Entry]) -> int:
         """Entries are put at the positions they had (a rebuild); returns how many the log now has.
@@ -124,18 +131,6 @@ class CommitLog:
                 raise StoreConflict("Another log is here", where=f"entry {entry.position}", remedy="Rebuild into an empty hub")
         self._last = None
         return self.last() + 1
-
-    def _check_bases(self, draft: Entry, position: int) -> None:
-        for change in draft.changes:
-            found = self.change(change.dataset, change.partition, position)
-            latest = found[1].write_id if found else None
-            if latest != change.base:
-                by = self.entry(found[0]) if found else None
-                raise StoreConflict(
-                    "Another commit came first", where=f"{change.dataset} {change.partition or 'whole dataset'}",
-                    got=f"T{latest} committed by {by.actor} in run {by.run_id}" if by else "nothing committed",
-                    expected=f"T{change.base}", remedy="Run again: the work is redone on the new state",
-                )  # fmt: skip
 
     # -- state at a position ---------------------------------------------------------------------------------------
 
@@ -179,6 +174,11 @@ class CommitLog:
         prefix = b"f" + feed.encode() + b"\0" if business_date is None else _dated(feed, business_date)
         pages = self._tables.scan(INDEX, prefix, prefix + _number(position + 1))
         return [Delivery.from_json(body.decode()) for page in pages for body in page.values.to_pylist()]
+
+    def standing_deliveries(self, feed: str, position: int, business_date: date) -> list[Delivery]:
+        """The deliveries that a business date is folded from, in the order of deliveries (``history.state``)."""
+        touching = self.deliveries(feed, position, business_date)
+        return standing_deliveries(touching, business_date, lambda day: self.deliveries(feed, position, day))
 
     def delivered_dates(self, feed: str, position: int) -> dict[date, tuple[int, int]]:
         """For each business date of a feed the receipt of the newest delivery that touches it."""
@@ -250,18 +250,6 @@ class CommitLog:
         self._tables.write(INDEX, [_rows(pairs), _rows([mark])])
 
 
-def next_known_time(after: datetime, now: datetime) -> datetime:
-    """Known time of the next entry: the clock's millisecond, and at least one after the entry before."""
-    now = now.astimezone(UTC)
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    return max(now, after + timedelta(milliseconds=1)) if after.year > 1 else now
-
-
-def _placed(draft: Entry, position: int, after: datetime, now: datetime) -> Entry:
-    received = tuple(replace(d, receipt=(position, i)) for i, d in enumerate(draft.received))
-    return replace(draft, position=position, known_at=next_known_time(after, now), received=received)
-
-
 def _index_rows(entry: Entry) -> Iterator[tuple[bytes, bytes]]:
     at = _newest_first(entry.position)
     for change in entry.changes:
@@ -271,7 +259,7 @@ def _index_rows(entry: Entry) -> Iterator[tuple[bytes, bytes]]:
         place = _number(entry.position) + i.to_bytes(4, "big")
         yield b"f" + delivery.feed.encode() + b"\0" + place, body
         if delivery.repeats is None:
-            for day in delivery.business_dates:
+            for day in {*delivery.business_dates, *delivery.also_touches}:
                 yield _dated(delivery.feed, day) + place, body
     if entry.cut:
         yield b"k" + entry.cut.name.encode(), json.dumps(vars(entry.cut)).encode()

@@ -1,0 +1,109 @@
+"""What is checked of a committed partition: contract, row count, reconciliation; and of a dataset: completeness, freshness.
+
+Checks look at what is committed, so they can be asked again at any time and at any position.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from datahub_assets.catalogue import calendars
+from datahub_assets.catalogue.models import ExtractDataset
+from datahub_assets.hbase_format.rows import canonical_rows
+from datahub_assets.history.digest import EMPTY, digest
+from datahub_assets.history.log import Change
+from datahub_assets.operations.expectations import status
+from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.publish import extract_contract
+from datahub_assets.operations.read import read_bitemporal
+
+CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = (
+    "contract", "row_count", "reconciliation", "completeness", "freshness",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check. ``severe``: a failure is an error, not a warning."""
+
+    check: str
+    passed: bool
+    description: str
+    severe: bool = False
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+def partition_findings(hub: Hub, dataset: str, position: int, change: Change) -> Iterator[Finding]:
+    """Findings about one committed scope."""
+    if dataset in hub.catalogue.structured:
+        yield contract_finding(hub, change)
+    if change.partition:
+        yield row_count_finding(hub, dataset, position, change)
+    yield reconciliation_finding(hub, dataset, position, change)
+
+
+def dataset_findings(hub: Hub, dataset: str, position: int, now: datetime) -> Iterator[Finding]:
+    """Findings about a whole dataset."""
+    found = status(hub, dataset, position, now)
+    missing = ", ".join(day.isoformat() for day in found.missing[-10:])
+    held = f"{found.partitions} business dates"
+    text = f"missing: {missing}" if found.missing else f"{held}, none missing"
+    yield Finding(COMPLETENESS, not found.missing, text, facts={"missing": len(found.missing), "partitions": found.partitions})
+    last = found.last_date.isoformat() if found.last_date else "nothing"
+    late = found.state in ("late", "empty")
+    wanted = found.expected_date.isoformat() if found.expected_date else "no date"
+    facts = {"last business date": last, "expected": wanted, "judged at": now.isoformat()}
+    yield Finding(FRESHNESS, not late, f"last business date {last}, expected {wanted}", facts=facts)
+
+
+def contract_finding(hub: Hub, change: Change) -> Finding:
+    """Rows that broke the contract: none, or so many within tolerance."""
+    facts: dict[str, object] = {"rows read": change.rows_read, "accepted": change.accepted, "rejected": change.rejected}
+    if not change.rejected or not change.rejects:
+        return Finding(CONTRACT, True, f"{change.accepted} rows, none rejected", facts=facts)
+    sample = hub.vault.rejects(change.rejects).head(10).select("delivery", "line", "column", "value", "rule", "message")
+    text = f"{change.rejected} of {change.rows_read} rows rejected, within tolerance"
+    return Finding(CONTRACT, False, text, facts={**facts, "rejects": change.rejects, "sample": sample.to_dicts()})
+
+
+def row_count_finding(hub: Hub, dataset: str, position: int, change: Change) -> Finding:
+    """The number of rows against the business date before."""
+    declared = hub.dataset(dataset)
+    band, day = declared.checks.row_count, date.fromisoformat(str(change.partition))
+    before = calendars.previous_business_day(declared.partitions.calendar, day)
+    found = hub.log.change(dataset, before.isoformat(), position)
+    facts: dict[str, object] = {"rows": change.rows, "rows before": found[1].rows if found else None}
+    if not band or not found or not found[1].rows:
+        return Finding(ROW_COUNT, True, f"{change.rows} rows" + ("" if found else f"; nothing on {before} to compare with"), facts=facts)
+    ratio = change.rows / found[1].rows
+    passed = band.min_ratio <= ratio <= band.max_ratio
+    text = f"{change.rows} rows, {ratio:.2f} × {before} (expected {band.min_ratio} to {band.max_ratio})"
+    return Finding(ROW_COUNT, passed, text, facts=facts)
+
+
+def reconciliation_finding(hub: Hub, dataset: str, position: int, change: Change) -> Finding:
+    """Count and digest of what is stored, read back, against what was counted on the way in."""
+    total = EMPTY
+    if change.files:
+        contract = extract_contract(hub, dataset)
+        for batch in hub.extracts.read(change.files, change.partition, schema=contract.arrow_schema):
+            total += digest(canonical_rows(contract, pa.Table.from_batches([batch])))
+    elif change.partition:
+        total = hub.structured.summary(hub.contract_version(dataset, change), change.partition, change.write_id).digest
+    else:
+        rows = read_bitemporal(hub, dataset, position, contract=hub.contract_version(dataset, change))
+        total = digest(canonical_rows(hub.contract_version(dataset, change), rows))
+    balanced = change.rows_read == change.accepted + change.rejected
+    passed = balanced and str(total) == change.digest
+    facts: dict[str, object] = {"digest stored": str(total), "digest committed": change.digest, "rows read": change.rows_read,
+             "accepted": change.accepted, "rejected": change.rejected}  # fmt: skip
+    text = f"{total.count} rows stored, digest {'equal' if str(total) == change.digest else 'DIFFERENT'}"
+    return Finding(RECONCILIATION, passed, text + ("" if balanced else "; counts do not add up"), severe=True, facts=facts)
+
+
+def check_names(declared: object) -> tuple[str, ...]:
+    """Names of the checks that a dataset has, partition checks first."""
+    own = (ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS)
+    return own if isinstance(declared, ExtractDataset) else (CONTRACT, *own)

@@ -1,0 +1,142 @@
+"""An open hub: its catalogue, stores and clock, as one value that every operation takes first."""
+
+import getpass
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+
+from datahub_assets import __version__
+from datahub_assets.catalogue import calendars
+from datahub_assets.catalogue.loading import Catalogue, load
+from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
+from datahub_assets.history.log import Change, Entry
+from datahub_assets.schema.contract import Contract
+from datahub_assets.schema.evolution import evolve
+from datahub_assets.settings import Settings
+from datahub_assets.stores.commit_log import CommitLog
+from datahub_assets.stores.extracts import ExtractStore
+from datahub_assets.stores.files import LocalFileStore
+from datahub_assets.stores.landing import Landing
+from datahub_assets.stores.structured import StructuredStore
+from datahub_assets.stores.tables.embedded import EmbeddedTableStore
+from datahub_assets.stores.tables.interface import TableStore
+from datahub_assets.stores.vault import Vault
+
+CODE_VERSION = __version__
+
+
+@dataclass(frozen=True)
+class Hub:
+    """What an operation works with. ``at`` gives the same hub at another time, ``run`` under another run."""
+
+    settings: Settings
+    catalogue: Catalogue
+    files: LocalFileStore
+    tables: TableStore
+    landing: Landing
+    clock: Callable[[], datetime]
+    actor: str
+    run_id: str
+
+    @classmethod
+    def open(cls, settings: Settings, *, actor: str | None = None, run_id: str | None = None) -> "Hub":
+        """Open the hub that the settings describe.
+
+        Raises:
+            DeclarationError: the catalogue or a setting is wrong.
+            StoreUnavailable: a store does not answer.
+        """
+        return cls(
+            settings, load(settings.catalogue), LocalFileStore(settings.root), EmbeddedTableStore(settings.tables),
+            Landing(settings.landing), settings.now, actor or getpass.getuser(), run_id or f"cli-{uuid.uuid4().hex[:12]}",
+        )  # fmt: skip
+
+    def at(self, instant: datetime) -> "Hub":
+        """The same hub at a fixed time: what it appends is known from then on."""
+        return replace(self, clock=lambda: instant)
+
+    def run(self, run_id: str) -> "Hub":
+        """The same hub under the id of a run."""
+        return replace(self, run_id=run_id)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The raw vault."""
+        return Vault(self.files)
+
+    @cached_property
+    def log(self) -> CommitLog:
+        """The commit log; entries are copied into the vault as they are appended."""
+        return CommitLog(self.tables, self._copy)
+
+    @cached_property
+    def structured(self) -> StructuredStore:
+        """Rows of structured datasets."""
+        return StructuredStore(self.tables, self._contract_versions, self._salt_buckets)
+
+    @cached_property
+    def extracts(self) -> ExtractStore:
+        """Parquet files of extracts."""
+        return ExtractStore(self.files)
+
+    def contract(self, dataset: str) -> Contract:
+        """The contract that the dataset's next rows are held to: as declared, on top of the versions there have been.
+
+        Raises:
+            DeclarationError: rows already written do not allow what is declared.
+        """
+        declared = self.catalogue.structured_dataset(dataset)
+        versions = self.log.contracts(dataset)
+        aliases = {column.name: column.aliases for column in declared.columns}
+        return evolve(versions[-1] if versions else None, declared.contract(), aliases)
+
+    def contract_version(self, dataset: str, change: Change) -> Contract:
+        """The contract that a change of a structured dataset was written under."""
+        return self._contract_versions(dataset)[change.contract_version]
+
+    def register_contract(self, dataset: str) -> Contract:
+        """As ``contract``; it is stored beside the log and in the vault before the first rows are written under it."""
+        contract = self.contract(dataset)
+        self.vault.keep_contract(contract)
+        self.log.put_contract(contract)
+        return contract
+
+    def append(self, draft: Entry, built_on: int) -> Entry:
+        """The draft is the newest entry of the log. See ``CommitLog.append``."""
+        return self.log.append(draft, built_on, self.clock)
+
+    def draft(self, reason: str) -> Entry:
+        """An empty entry of this hub's actor and run."""
+        return Entry(self.clock(), self.actor, self.run_id, reason)
+
+    def dataset(self, name: str) -> StructuredDataset | ExtractDataset:
+        """The declared dataset of that name. Raises DeclarationError when there is none."""
+        return self.catalogue.extracts.get(name) or self.catalogue.structured_dataset(name)
+
+    def business_dates(self, name: str, until: date | None = None) -> tuple[date, ...]:
+        """The dataset's business dates from its first to ``until`` (default: the hub's today), or its last if it has ended."""
+        partitions = self.dataset(name).partitions
+        end = min(filter(None, (partitions.end, until or self.clock().date())))
+        return calendars.business_days(partitions.calendar, partitions.start, end) if end >= partitions.start else ()
+
+    def is_business_date(self, name: str, day: date) -> bool:
+        """Whether the dataset has a partition of that day."""
+        partitions = self.dataset(name).partitions
+        inside = partitions.start <= day and (partitions.end is None or day <= partitions.end)
+        return inside and calendars.is_business_day(partitions.calendar, day)
+
+    def _contract_versions(self, dataset: str) -> dict[int, Contract]:
+        return {contract.version: contract for contract in self.log.contracts(dataset)}
+
+    def _salt_buckets(self, dataset: str) -> int:
+        return self.catalogue.structured_dataset(dataset).table.salt_buckets
+
+    def _copy(self, entry: Entry) -> None:
+        missing = [entry]
+        while missing[-1].position > 0 and not self.vault.has_copy(missing[-1].position - 1):
+            missing.append(self.log.entry(missing[-1].position - 1))
+        for each in reversed(missing):
+            self.vault.copy_entry(each)
+            self.vault.write_receipts(each)

@@ -1,0 +1,149 @@
+"""Structured partitions → extracts: SQL over inputs read at one position, as immutable Parquet, then one log entry."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from datahub_assets.catalogue import extract_sql
+from datahub_assets.catalogue.models import ExtractDataset
+from datahub_assets.errors import DeliveryMissing, QueryError
+from datahub_assets.hbase_format.rows import canonical_rows
+from datahub_assets.history.digest import EMPTY, digest
+from datahub_assets.history.log import Change, DataFile
+from datahub_assets.operations.hub import CODE_VERSION, Hub
+from datahub_assets.operations.inputs import InputFinder, Inputs
+from datahub_assets.operations.read import read_bitemporal, read_snapshot
+from datahub_assets.operations.structure import Commit
+from datahub_assets.schema.contract import BUSINESS_DATE, Column, Contract, Shape
+from datahub_assets.schema.types import Kind
+from datahub_assets.stores.parquet import logical_type, storable
+from datahub_assets.stores.structured import ImageSummary
+
+COMMIT_PARTITIONS = 25
+"""Partitions that one log entry takes at most: a conflict costs the work of so many."""
+
+
+def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False) -> Commit:
+    """The days' partitions of the extract are what its SQL says of the inputs at the newest position.
+
+    Raises:
+        DeliveryMissing: an input has nothing for a day yet.
+        QueryError: the SQL fails on these inputs.
+        StoreConflict: another run committed one of the partitions first.
+    """
+    finder = InputFinder(hub, hub.log.last())
+    current = hub.log.changes(extract, finder.position)
+    todo, unchanged = [], []
+    for day in sorted(set(days)):
+        inputs = finder.inputs(extract, day)
+        if inputs.missing:
+            names = ", ".join(f"{i.dataset} {i.partition or ''}".strip() for i in inputs.missing)
+            raise DeliveryMissing("Inputs not there yet", where=f"{extract} {day}", expected=names, remedy="Structure them first")
+        found = current.get(day.isoformat())
+        is_current = found is not None and found[1].inputs == inputs.inputs and found[1].code_version == _version(hub, extract)
+        (unchanged if is_current and not again else todo).append(inputs)
+    commit = Commit(unchanged=tuple(i.partition.isoformat() for i in unchanged))
+    for i in range(0, len(todo), COMMIT_PARTITIONS):
+        commit += _commit(hub, extract, todo[i : i + COMMIT_PARTITIONS], current, finder.position)
+    return commit
+
+
+def _commit(
+    hub: Hub, extract: str, todo: list[Inputs], current: dict[str | None, tuple[int, Change]], position: int
+) -> Commit:
+    write_id = hub.log.draw(f"write_id {extract}")
+    changes = tuple(_publish(hub, extract, inputs, write_id, current.get(inputs.partition.isoformat()), position) for inputs in todo)
+    days = [inputs.partition.isoformat() for inputs in todo]
+    span = days[0] if len(days) == 1 else f"{len(days)} partitions {days[0]} to {days[-1]}"
+    return Commit((hub.append(replace(hub.draft(f"published {extract} {span}"), changes=changes), position),))
+
+
+def _publish(
+    hub: Hub, extract: str, inputs: Inputs, write_id: int, found: tuple[int, Change] | None, position: int
+) -> Change:
+    declared, partition = hub.catalogue.extract(extract), inputs.partition.isoformat()
+    contract = extract_contract(hub, extract)
+    before = found[1] if found else None
+    total, rows = EMPTY, 0
+
+    def digested(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        nonlocal total, rows
+        for batch in batches:
+            table = pa.Table.from_batches([batch]).cast(contract.arrow_schema)
+            total, rows = total + digest(canonical_rows(contract, table)), rows + len(table)
+            yield from table.to_batches()
+
+    with extract_sql.connection({name: _rows(hub, name, inputs, position) for name in hub.catalogue.inputs[extract]}) as duck:
+        result = _run(duck, declared, partition, contract)
+        files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, digested(result), declared.key)
+    return Change(
+        dataset=extract, partition=partition, write_id=write_id, base=before.write_id if before else None, rows=rows,
+        rows_read=rows, accepted=rows, digest=str(total), code_version=_version(hub, extract), contract_version=contract.version,
+        files=files, inputs=inputs.inputs, **_differences(hub, contract, before, files, partition),
+    )  # fmt: skip
+
+
+def extract_contract(hub: Hub, extract: str) -> Contract:
+    """The extract's result as a contract: its columns as stored, key as declared. Version 1, made from the SQL alone."""
+    declared = hub.catalogue.extract(extract)
+    schema = storable(extract_sql.output_schema(declared, hub.catalogue.structured), extract)
+    columns = []
+    for i, field in enumerate(schema, start=1):
+        kind = logical_type(field.type)
+        assert kind is not None  # storable said so
+        nullable = field.name not in (*declared.key, BUSINESS_DATE)
+        columns.append(Column(i, field.name, kind, nullable, declared.units.get(field.name), declared.columns.get(field.name, "")))
+    key = tuple(name for name in declared.key if name != BUSINESS_DATE)
+    return Contract(extract, 1, Shape.SNAPSHOT, tuple(columns), key)
+
+
+def _version(hub: Hub, extract: str) -> str:
+    sql = hub.catalogue.extract(extract).sql
+    return f"{CODE_VERSION}+{hashlib.sha256(sql.encode()).hexdigest()[:8]}"
+
+
+def _rows(hub: Hub, name: str, inputs: Inputs, position: int) -> pa.Table:
+    """The rows of one input, as the contract's columns."""
+    dataset = hub.catalogue.structured[name]
+    schema = hub.contract(name).arrow_schema
+    if dataset.shape is Shape.BITEMPORAL:
+        return read_bitemporal(hub, name, position, inputs.partition).select(schema.names)
+    wanted = [one for one in inputs.inputs if one.dataset == name and one.partition and one.write_id is not None]
+    tables = [t.select(schema.names) for one in wanted for t in read_snapshot(hub, name, str(one.partition), int(one.write_id or 0))]
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _run(
+    duck: duckdb.DuckDBPyConnection, declared: ExtractDataset, partition: str, contract: Contract
+) -> Iterator[pa.RecordBatch]:
+    """The SQL's rows in key order. On one thread where a float is summed, or its last digits would vary from run to run."""
+    if any(column.type.kind is Kind.FLOAT64 for column in contract.columns):
+        duck.execute("SET threads = 1")
+    order = ", ".join(f'"{name}"' for name in declared.key)
+    try:
+        query = f"SELECT * FROM ({declared.sql.rstrip().rstrip(';')}\n) ORDER BY {order}"
+        reader = duck.sql(query, params=extract_sql.parameters(declared.sql, partition)).to_arrow_reader()
+        yield from reader
+    except duckdb.Error as error:
+        raise QueryError(
+            "The extract's SQL failed", where=f"{declared.dataset} {partition}", got=str(error).splitlines()[0],
+            remedy="Correct the SQL or the input it fails on",
+        ) from error  # fmt: skip
+
+
+def _differences(
+    hub: Hub, contract: Contract, before: Change | None, files: Sequence[DataFile], partition: str
+) -> dict[str, int]:
+    after = ImageSummary(keep_hashes=before is not None)
+    if before is None:
+        return {"added": sum(file.rows for file in files)}
+    old = ImageSummary(keep_hashes=True)
+    for summary, these in ((old, before.files), (after, files)):
+        for batch in hub.extracts.read(these, partition, schema=contract.arrow_schema):
+            summary.add(contract, pa.Table.from_batches([batch]))
+    counts = after.differences_from(old)
+    return {"added": counts.added, "changed": counts.changed, "removed": counts.removed}

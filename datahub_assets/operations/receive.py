@@ -1,0 +1,249 @@
+"""Landing → vault: each complete file becomes a delivery with a receipt, or is set aside with a reason.
+
+The order is: bytes into the vault, the log entry (its position is the receipt's number), the receipt beside the bytes,
+the landing file into the archive. A kill between any two leaves the landing file, and the next look finishes the work.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from datahub_assets.catalogue.filename import FileIdentity, FilenamePattern
+from datahub_assets.catalogue.models import StructuredDataset
+from datahub_assets.errors import DatahubError, StoreConflict
+from datahub_assets.history.log import Delivery
+from datahub_assets.history.state import delivery_order
+from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.plans import parse_plan
+from datahub_assets.parsing.archive import check_archive
+from datahub_assets.parsing.parse import contained_dates
+from datahub_assets.stores.files import chunks_of
+from datahub_assets.stores.landing import LandingFile
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A complete file that a feed takes."""
+
+    dataset: str
+    file: LandingFile
+    identity: FileIdentity
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Files are received by the provider's sequence where there is one, else as they came."""
+        return (self.file.modified_at, self.identity.business_date or date.min, self.identity.sequence or 0, self.file.name)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that no feed can take."""
+
+    file: LandingFile
+    reason: str
+    expected: str
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look into landing found."""
+
+    ready: tuple[Arrival, ...]
+    waiting: tuple[LandingFile, ...]
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of one file."""
+
+    dataset: str | None
+    name: str
+    outcome: str
+    """``received``, ``repeated`` (equal to the latest delivery of its date) or ``set aside``."""
+    delivery: Delivery | None = None
+    reason: str = ""
+
+
+def look(hub: Hub, dataset: str | None = None) -> Look:
+    """What is in landing: complete files of feeds in order of arrival, files to wait for, files to refuse.
+
+    Nothing is changed. With ``dataset`` only files of its feed are looked at.
+    """
+    feeds = _feeds(hub)
+    files = list(hub.landing.files())
+    names = {(file.provider, file.name) for file in files}
+    found = [_classify(hub, file, feeds.get(file.provider, ()), names) for file in files]
+    found = [each for each in found if each is not None and (dataset is None or getattr(each, "dataset", None) == dataset)]
+    arrivals = [each for each in found if isinstance(each, Arrival)]
+    ambiguous = {} if hub.settings.history else _ambiguous(arrivals)
+    refused = [each for each in found if isinstance(each, Refused)]
+    refused += [Refused(a.file, why, "one file a date at a time, or {sequence} in the pattern", a.dataset) for a, why in ambiguous.items()]
+    ready = sorted((a for a in arrivals if a not in ambiguous), key=lambda a: a.order)
+    return Look(tuple(ready), tuple(each for each in found if isinstance(each, LandingFile)), tuple(refused))
+
+
+def receive(hub: Hub, arrival: Arrival) -> Received:
+    """The file is a delivery of its feed (or recognised as a repetition), durably, and out of landing.
+
+    Raises:
+        StoreUnavailable: a store does not answer; the file is still in landing.
+    """
+    declared = hub.catalogue.structured_dataset(arrival.dataset)
+    facts = hub.vault.keep(arrival.dataset, _chunks(arrival.file))
+    if not arrival.file.unchanged():
+        return Received(arrival.dataset, arrival.file.name, "waiting", reason="the file changed while it was read")
+    delivery = Delivery(
+        feed=arrival.dataset, name=arrival.file.name, sha256=facts.sha256, size=facts.size,
+        arrived_at=arrival.file.modified_at, business_dates=(), file_date=arrival.identity.business_date,
+        sequence=arrival.identity.sequence,
+    )  # fmt: skip
+    try:
+        dates = _spoken_dates(hub, declared, delivery)
+    except DatahubError as error:
+        return set_aside(hub, Refused(arrival.file, error.what, error.expected or "a file that can be read", arrival.dataset), error)
+    position = hub.log.last()
+    latest = _latest(hub, delivery, dates, position)
+    same = latest is not None and latest.sha256 == delivery.sha256
+    if latest and same and _is_unfinished(hub, latest, arrival.file):
+        return _finish(hub, arrival.file, latest)
+    before = {*latest.business_dates, *latest.also_touches} if latest else set()
+    delivery = replace(
+        delivery, business_dates=tuple(sorted(dates)), also_touches=tuple(sorted(before - dates)),
+        repeats=latest.receipt if latest and same else None,
+    )  # fmt: skip
+    try:
+        entry = hub.append(replace(hub.draft(f"received {delivery.name}"), received=(delivery,)), position)
+    except StoreConflict:
+        return receive(hub, arrival)  # another delivery of the feed came in between: look again what this one follows
+    return _finish(hub, arrival.file, entry.received[0])
+
+
+def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> Received:
+    """The file is kept in the vault with the reason beside it, and out of landing."""
+    facts = error.facts() if error else {"what": refused.reason, "expected": refused.expected}
+    reason = {**facts, "feed": refused.dataset or "", "at": hub.clock().isoformat()}
+    kept = hub.vault.set_aside(refused.file.provider, refused.file.name, _chunks(refused.file), reason)
+    hub.landing.archive(refused.file, f"set-aside-{kept.sha256[:12]}")
+    return Received(refused.dataset, refused.file.name, "set aside", reason=refused.reason)
+
+
+def receive_all(hub: Hub, dataset: str | None = None) -> list[Received]:
+    """Everything that is complete in landing is received or set aside, in order of arrival."""
+    seen = look(hub, dataset)
+    return [set_aside(hub, refused) for refused in seen.refused] + [receive(hub, arrival) for arrival in seen.ready]
+
+
+def expected_file(hub: Hub, dataset: str, day: date) -> str:
+    """Where the file of a business date is expected, for people."""
+    feed = hub.catalogue.structured_dataset(dataset).feed
+    return str(hub.settings.landing / feed.provider / FilenamePattern.parse(feed.pattern).example(day))
+
+
+def _feeds(hub: Hub) -> dict[str, list[tuple[StructuredDataset, FilenamePattern]]]:
+    feeds: dict[str, list[tuple[StructuredDataset, FilenamePattern]]] = defaultdict(list)
+    for declared in hub.catalogue.structured.values():
+        feeds[declared.feed.provider].append((declared, FilenamePattern.parse(declared.feed.pattern)))
+    return feeds
+
+
+def _classify(
+    hub: Hub, file: LandingFile, feeds: Iterable[tuple[StructuredDataset, FilenamePattern]], names: set[tuple[str, str]]
+) -> Arrival | Refused | LandingFile | None:
+    feeds = list(feeds)
+    if any(_is_control_file(file, declared, names) for declared, _ in feeds):
+        return None
+    matches = [(declared, identity) for declared, pattern in feeds if (identity := pattern.match(file.name))]
+    if not matches:
+        patterns = ", ".join(pattern.text for _, pattern in feeds) or "a feed declared for this provider"
+        return Refused(file, "no feed takes a file of this name", patterns) if file.still_seconds >= _STILL else file
+    declared, identity = matches[0]
+    if not _is_complete(file, declared, names):
+        return file
+    return _refusal(hub, declared, file, identity) or Arrival(declared.dataset, file, identity)
+
+
+def _is_control_file(file: LandingFile, declared: StructuredDataset, names: set[tuple[str, str]]) -> bool:
+    suffix = declared.feed.complete.control_file
+    return bool(suffix) and file.name.endswith(str(suffix))
+
+
+def _is_complete(file: LandingFile, declared: StructuredDataset, names: set[tuple[str, str]]) -> bool:
+    complete = declared.feed.complete
+    if complete.control_file:
+        return (file.provider, file.name + complete.control_file) in names
+    return file.still_seconds >= complete.still_seconds
+
+
+def _refusal(hub: Hub, declared: StructuredDataset, file: LandingFile, identity: FileIdentity) -> Refused | None:
+    if file.size == 0:
+        return Refused(file, "the file is empty", "a file with records", declared.dataset)
+    day = identity.business_date
+    if day is None:
+        return None
+    if day > hub.clock().date() and not hub.settings.history:
+        return Refused(file, f"its business date {day} is in the future", f"at most {hub.clock().date()}", declared.dataset)
+    if not hub.is_business_date(declared.dataset, day):
+        calendar, start = declared.partitions.calendar, declared.partitions.start
+        return Refused(file, f"{day} is not a business date of the dataset", f"a day of {calendar} from {start} on", declared.dataset)
+    return None
+
+
+def _ambiguous(arrivals: list[Arrival]) -> dict[Arrival, str]:
+    groups: dict[tuple[str, date | None], list[Arrival]] = defaultdict(list)
+    for arrival in arrivals:
+        if arrival.identity.sequence is None and arrival.identity.business_date:
+            groups[arrival.dataset, arrival.identity.business_date].append(arrival)
+    return {
+        arrival: f"two files for {arrival.identity.business_date}, and nothing says which is the later: "
+        + " and ".join(each.file.name for each in group)
+        for group in groups.values() if len(group) > 1 for arrival in group
+    }  # fmt: skip
+
+
+def _chunks(file: LandingFile) -> Iterable[bytes]:
+    with file.path.open("rb") as stream:
+        yield from chunks_of(stream)
+
+
+def _spoken_dates(hub: Hub, declared: StructuredDataset, delivery: Delivery) -> set[date]:
+    """Days that the file's name and its rows tell."""
+    plan = parse_plan(declared, hub.contract(declared.dataset), delivery.file_date)
+    with hub.vault.open(delivery) as stream:
+        check_archive(stream, plan.archive)
+        contained = contained_dates(stream, plan)
+    dates = {day for day in contained if hub.is_business_date(declared.dataset, day)}
+    dates |= {delivery.file_date} if delivery.file_date else set()
+    return dates
+
+
+def _latest(hub: Hub, delivery: Delivery, dates: set[date], position: int) -> Delivery | None:
+    """The newest delivery of the same image: of the same file date, or else of the first date contained."""
+    day = delivery.file_date or min(dates, default=None)
+    if day is None:
+        return None
+    same = [d for d in hub.log.deliveries(delivery.feed, position, day) if d.file_date == delivery.file_date]
+    return max(same, key=delivery_order, default=None)
+
+
+def _is_unfinished(hub: Hub, latest: Delivery, file: LandingFile) -> bool:
+    same = (latest.name, latest.arrived_at) == (file.name, file.modified_at)
+    return same and not hub.landing.archived(file.provider, file.name, _receipt_name(latest))
+
+
+def _finish(hub: Hub, file: LandingFile, delivery: Delivery) -> Received:
+    hub.vault.write_receipts(hub.log.entry(delivery.receipt[0]))
+    hub.landing.archive(file, _receipt_name(delivery))
+    control = hub.catalogue.structured_dataset(delivery.feed).feed.complete.control_file
+    if control:
+        file.path.with_name(file.name + control).unlink(missing_ok=True)
+    return Received(delivery.feed, delivery.name, "repeated" if delivery.repeats else "received", delivery)
+
+
+def _receipt_name(delivery: Delivery) -> str:
+    return f"{delivery.receipt[0]:09d}-{delivery.receipt[1]}"
+
+
+_STILL = 2.0

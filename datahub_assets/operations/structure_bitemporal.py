@@ -1,0 +1,139 @@
+"""Vault → bitemporal table: each delivery is merged into the rows that stand, in the order of deliveries.
+
+One commit a delivery, and only rows that change are written (``history.bitemporal``, ``history.intervals``). The scope is the
+whole dataset, so commits of two runs never interleave: the later one is refused and redone.
+"""
+
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+
+from datahub_assets.errors import DeliveryMissing
+from datahub_assets.hbase_format.rows import canonical_rows
+from datahub_assets.history.bitemporal import Merge, apply, merge_image
+from datahub_assets.history.digest import digest
+from datahub_assets.history.intervals import RULE, amend_intervals, replace_intervals, violations
+from datahub_assets.history.log import Change, Delivery
+from datahub_assets.history.provenance import Receipt, compact, share
+from datahub_assets.history.state import delivery_order
+from datahub_assets.history.versions import standing
+from datahub_assets.operations.hub import CODE_VERSION, Hub
+from datahub_assets.operations.receive import expected_file
+from datahub_assets.operations.rejects import Rejects
+from datahub_assets.operations.structure import Commit, parsed
+from datahub_assets.schema.contract import VALID_FROM, Contract
+from datahub_assets.stores.structured import concat
+
+
+def structure_bitemporal(hub: Hub, dataset: str, days: list[date] | None = None) -> Commit:
+    """Every delivery received is merged, one commit each. With ``days``: each must have a delivery.
+
+    Deliveries are merged in the order of deliveries whatever days were asked for, since a later one builds on them.
+
+    Raises:
+        DeliveryMissing: no delivery speaks of one of the days.
+        DeliveryMalformed: a delivery breaks its contract beyond tolerance; those before it are committed.
+        StoreConflict: another run committed first.
+    """
+    contract = hub.register_contract(dataset)
+    position = hub.log.last()
+    for day in days or []:
+        if not hub.log.deliveries(dataset, position, day):
+            raise DeliveryMissing("No delivery", where=f"{dataset} {day}", expected=expected_file(hub, dataset, day), remedy="Land the file")
+    state = _State(hub, contract, position)
+    commit = Commit()
+    for delivery in pending(hub, dataset, position):
+        commit += state.merge(delivery)
+    done = {(c.observed or date.min).isoformat() for c in commit.changes}
+    return replace(commit, unchanged=tuple(day.isoformat() for day in days or [] if day.isoformat() not in done))
+
+
+def pending(hub: Hub, dataset: str, position: int) -> list[Delivery]:
+    """Deliveries that no commit has merged, in the order of deliveries; repetitions and overtaken ones left out."""
+    folded = {change.folded for _, change in hub.log.all_changes(dataset, position)}
+    standing = {
+        delivery.receipt
+        for day in hub.log.delivered_dates(dataset, position)
+        for delivery in hub.log.standing_deliveries(dataset, position, day)
+    }
+    found = [d for d in hub.log.deliveries(dataset, position) if d.repeats is None and d.receipt not in folded]
+    intervals = hub.catalogue.structured_dataset(dataset).feed.mode == "intervals"
+    return sorted((d for d in found if intervals or d.receipt in standing), key=delivery_order)
+
+
+def day_of(delivery: Delivery) -> date:
+    """The business date that a delivery is merged at: its name's, else the first of its rows."""
+    return delivery.file_date or delivery.business_dates[0]
+
+
+class _State:
+    """The rows that stand, kept between the merges of one call."""
+
+    def __init__(self, hub: Hub, contract: Contract, position: int) -> None:
+        self._hub, self._contract, self._position = hub, contract, position
+        changes = hub.log.all_changes(contract.dataset, position)
+        self._base = changes[-1][1].write_id if changes else None
+        self._observed = {change.observed for _, change in changes if change.observed}
+        versions = pl.DataFrame(concat(contract, hub.structured.versions(contract), with_write_id=True))
+        commits = {change.write_id: change.deliveries for _, change in changes}
+        self._rows, self._deliveries = share(standing(versions, set(commits), contract), commits)
+
+    def merge(self, delivery: Delivery) -> Commit:
+        """The delivery is merged and committed."""
+        hub, contract, declared = self._hub, self._contract, self._hub.catalogue.structured_dataset(self._contract.dataset)
+        day = day_of(delivery)
+        rejects = Rejects(declared, [day])
+        index = self._index(delivery.receipt)
+        rows = pl.concat(list(parsed(hub, contract, delivery, rejects, deletions=declared.feed.mode == "intervals")))
+        if declared.feed.mode == "intervals":
+            rows = self._without_violations(rows, rejects, delivery)
+        merge, affects = self._merged(rows, day, index)
+        write_id = hub.log.draw(f"write_id {contract.dataset}")
+        path = rejects.keep(hub, write_id)
+        rejects.check_tolerance(delivery, path)
+        written, deliveries = compact(merge.rows, self._deliveries, always=[index])
+        schema = contract.stored_schema
+        hub.structured.write(contract, [(None, written.select(schema.names).to_arrow().cast(schema))], write_id)
+        after = apply(self._rows, merge.rows, contract)
+        change = Change(
+            dataset=contract.dataset, partition=None, write_id=write_id, base=self._base, deliveries=deliveries,
+            rows=merge.rows.height, rows_read=rejects.rows_read, accepted=rejects.rows_read - rejects.of(day), rejected=rejects.of(day),
+            added=merge.added, changed=merge.changed, removed=merge.removed, digest=self._digest(after), code_version=CODE_VERSION,
+            contract_version=contract.version, folded=delivery.receipt, observed=day, affects_from=affects[0], affects_to=affects[1],
+            rejects=path,
+        )  # fmt: skip
+        entry = hub.append(replace(hub.draft(f"structured {delivery.name}"), changes=(change,)), self._position)
+        self._rows, self._base, self._position = after, write_id, entry.position
+        self._observed.add(day)
+        return Commit((entry,))
+
+    def _merged(self, rows: pl.DataFrame, day: date, index: int) -> tuple[Merge, tuple[date, date | None]]:
+        feed = self._hub.catalogue.structured_dataset(self._contract.dataset).feed
+        if feed.mode == "images":
+            merge = merge_image(self._rows, rows, self._contract, day=day, observed=self._observed, delivery=index)
+            return merge, (day, min((seen for seen in self._observed if seen > day), default=None))
+        merging = amend_intervals if feed.other_dates == "amend" else replace_intervals
+        merge = merging(self._rows, rows, self._contract, delivery=index)
+        return merge, (merge.rows[VALID_FROM].min() or day, None)  # type: ignore[return-value]  # a date column
+
+    def _without_violations(self, rows: pl.DataFrame, rejects: Rejects, delivery: Delivery) -> pl.DataFrame:
+        amends = self._hub.catalogue.structured_dataset(self._contract.dataset).feed.other_dates == "amend"
+        found = violations(rows, self._contract, self._rows if amends else None)
+        if found.is_empty():
+            return rows
+        told = found.select(
+            line="_line", column=pl.lit(VALID_FROM), value=pl.col(VALID_FROM).cast(pl.String), rule=pl.lit("interval"),
+            message=pl.col(RULE), record=pl.struct(*self._contract.key).struct.json_encode(),
+        )  # fmt: skip
+        rejects.add(told, found.height, delivery)
+        return rows.join(found, on="_line", how="anti")
+
+    def _digest(self, rows: pl.DataFrame) -> str:
+        schema = self._contract.stored_schema
+        return str(digest(canonical_rows(self._contract, rows.select(schema.names).to_arrow().cast(schema))))
+
+    def _index(self, receipt: Receipt) -> int:
+        if receipt not in self._deliveries:
+            self._deliveries = (*self._deliveries, receipt)
+        return self._deliveries.index(receipt)
