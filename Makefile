@@ -26,11 +26,12 @@ demo: $(INSTALLED) ## Run the hub on real provider files, with Dagster's UI (ARG
 test: $(INSTALLED) ## Run the tests (ARGS="-k calendar" for some of them)
 	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope $(ARGS)
 
-check: $(INSTALLED) ## Check style, formatting, types and layers
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check . 2>&1 | grep -e '-->' -e '^Would' ; echo "make format puts it right"; exit 1; }
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+check: $(INSTALLED) ## Check style, formatting, types and layers; all of them, also after one has failed
+	@failed=; \
+	for tool in "ruff check --output-format concise ." "ruff format --check --output-format concise ." mypy "lint-imports --no-logo"; do \
+	  echo "-- $$tool"; $(BIN)/$$tool || failed="$$failed [$$tool]"; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed; make format puts formatting right"; exit 1; }
 
 format: $(INSTALLED) ## Put formatting and import order right
 	$(BIN)/ruff check --quiet --select I --fix .

@@ -68,13 +68,14 @@ def test_core_reads_no_clock() -> None:
 
 def test_environment_is_read_only_by_settings() -> None:
     """All settings stand in one place with their meaning; a variable read elsewhere is a setting nobody finds."""
+    environment = {"os.environ", "os.environb", "os.getenv"}
     strays = [
         f"{module.path}:{line}"
         for module in package_modules()
         if module.name != "settings"
         for line in [
-            *(n.lineno for n in ast.walk(module.tree) if dotted_name(n) in {"os.environ", "os.getenv", "os.environb"}),
-            *(found.line for found in imports(module) if found.name in {"os.environ", "os.getenv", "os.environb"}),
+            *(n.lineno for n in ast.walk(module.tree) if isinstance(n, ast.Attribute) and dotted(n) in environment),
+            *(found.line for found in imports(module) if found.name in environment),
         ]
     ]
     assert strays == []
@@ -101,8 +102,3 @@ def test_package_imports_only_declared_dependencies() -> None:
             elif found.top:
                 problems.append(f"{module.path}:{found.line} imports {package} on top: it comes with an extra only")
     assert problems == []
-
-
-def dotted_name(node: ast.AST) -> str:
-    """The chain of attributes that the node is; empty for anything else."""
-    return dotted(node) if isinstance(node, ast.Attribute) else ""
