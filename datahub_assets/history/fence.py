@@ -133,10 +133,14 @@ def stamped(draft: Entry, position: int, known_at: datetime) -> Entry:
         repeats = placed(delivery.repeats) if delivery.repeats else None
         return replace(delivery, receipt=(position, index), repeats=repeats, arrived_at=_to_ms(delivery.arrived_at))
 
+    def changed(change: Change) -> Change:
+        folded = placed(change.folded) if change.folded else None
+        return replace(change, deliveries=tuple(placed(r) for r in change.deliveries), folded=folded)
+
     return replace(
         draft, position=position, known_at=_to_ms(known_at),
         received=tuple(received(index, delivery) for index, delivery in enumerate(draft.received)),
-        changes=tuple(replace(c, deliveries=tuple(placed(r) for r in c.deliveries)) for c in draft.changes),
+        changes=tuple(changed(change) for change in draft.changes),
     )  # fmt: skip
 
 

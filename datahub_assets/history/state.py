@@ -206,7 +206,8 @@ def standing_deliveries(
     date* replaced, with all that they said of other dates too.
 
     Args:
-        touching: the deliveries that touch the date, repetitions left out.
+        touching: the deliveries that touch the date, repetitions left out; each speaks of its file date, if it has one.
+        business_date: the date.
         touching_on: the same for any other date; asked for the file dates of ``touching``.
     """
     speaking = [delivery for delivery in touching if business_date in delivery.business_dates]
