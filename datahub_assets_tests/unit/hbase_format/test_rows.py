@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datahub_assets.hbase_format.arrays import blocks
+from datahub_assets.errors import DatahubError
+from datahub_assets.hbase_format.arrays import blocks, concat
 from datahub_assets.hbase_format.rows import canonical_rows, decode_batch, encode_batch, encode_batches
 from datahub_assets.schema.contract import DELIVERY, LINE, VALID_FROM, WITHDRAWN, Shape
 from datahub_assets_tests.unit.hbase_format import naive
@@ -63,3 +66,12 @@ def test_blocks_are_cut_by_size_too() -> None:
     parts = list(blocks(long, rows=7, size=250))
     assert [len(part) for part in parts] == [2, 2, 2, 1]
     assert pa.concat_tables(parts).equals(long)
+
+
+def test_arrays_over_two_gigabytes_are_refused_before_they_overflow() -> None:
+    """Arrow's offsets are 32-bit: the error says so, and what to call instead, before any byte is copied."""
+    untouched = np.zeros(2**30, np.uint8)  # three views of memory that is never used
+    offsets = pa.py_buffer(np.array([0, 2**30], np.int32))
+    part = pa.BinaryArray.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(untouched)])
+    with pytest.raises(DatahubError, match="Encode in batches"):
+        concat([part, part, part])
