@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from datahub_assets.errors import StoreCorrupt
 from datahub_assets.hbase_format.arrays import (
+    BLOCK_ROWS,
     Bytes,
     Mask,
     Matrix,
@@ -32,6 +33,9 @@ from datahub_assets.hbase_format.columns import decode_column, encode_column
 from datahub_assets.hbase_format.layout import FORMAT_VERSION, HEADER_BYTES, WITHDRAWN_BIT, Layout
 from datahub_assets.schema.contract import DELIVERY, LINE, WITHDRAWN, Column, Contract, Shape
 
+CACHED_BYTES = 1 << 22
+"""Size of the fixed part of a block: columns are written across its rows, which is slow out of the processor's cache."""
+MIN_ROWS = 1_024
 DECODE_ROWS = 65_536
 
 
@@ -116,7 +120,8 @@ def _encode(contract: Contract, table: pa.Table, *, header: bool) -> pa.BinaryAr
     if not fields:  # Arrow's tables without columns forget how many rows they have
         return binary(np.zeros((len(table), 0), np.uint8))
     rows = conform(table, pa.schema(fields))
-    return concat([_encode_block(layout, block, header=header) for block in blocks(rows)])
+    fitting = max(MIN_ROWS, min(BLOCK_ROWS, CACHED_BYTES // layout.dtype.itemsize))
+    return concat([_encode_block(layout, block, header=header) for block in blocks(rows, fitting)])
 
 
 def _encode_block(layout: Layout, block: pa.Table, *, header: bool) -> pa.BinaryArray:
