@@ -24,7 +24,7 @@ import pyarrow as pa
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError, ValidationException
 from pyiceberg.manifest import DataFile as IcebergFile
-from pyiceberg.table import Table
+from pyiceberg.table import Table, Transaction
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import AddSchemaUpdate, AssertCurrentSchemaId, SetCurrentSchemaUpdate
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
@@ -81,6 +81,9 @@ class IcebergProjection:
         """The table holds exactly the rows of the log's state at the position, unless it is further already.
 
         Run it after every commit, after a crash, and at any time: what is there already changes nothing.
+
+        Cost: about 1 ms a new file and 0.1 s, and 3 ms more for each snapshot that ``maintain`` has not expired (pyiceberg
+        copies the table's metadata some twenty times): a batch of commits is projected once, maintenance runs daily.
 
         Args:
             dataset: domain/name of the extract.
@@ -210,22 +213,23 @@ class IcebergProjection:
 
     def _maintain(self, dataset: str, expire_before: datetime) -> int:
         table = self.table(dataset)
-        head = table.current_snapshot()
-        if head is not None and len(head.manifests(table.io)) >= MERGE_MANIFESTS:
+        if _is_scattered(table):
             with table.transaction() as transaction:
-                transaction.update_snapshot(snapshot_properties=_standing(table)).merge_append().commit()
-        table = self.table(dataset)
+                _merge(transaction, _standing(table))
+            table = self.table(dataset)
         heads = {reference.snapshot_id for reference in table.metadata.refs.values()}
         limit = expire_before.timestamp() * 1000
         expired = [s for s in table.snapshots() if s.timestamp_ms < limit and s.snapshot_id not in heads]
         if not expired:
             return 0
-        rests = self._url(f"{RESTS}/{dataset}") + "/"
+        # every manifest is opened to find the rests that it names: only where there are any
+        some = next(self._extracts.files.list(f"{RESTS}/{dataset}"), None) is not None
+        rests = self._url(f"{RESTS}/{dataset}") + "/" if some else None
         before = _own_files(table, expired, rests)
         table.maintenance.expire_snapshots().by_ids([s.snapshot_id for s in expired]).commit()
         table = self.table(dataset)
         for path in sorted(before - _own_files(table, table.snapshots(), rests)):
-            if path.startswith(rests):
+            if rests is not None and path.startswith(rests):
                 self._extracts.files.remove(f"{RESTS}/{dataset}/{path.removeprefix(rests)}")
             else:
                 table.io.delete(path)
@@ -235,6 +239,8 @@ class IcebergProjection:
 def _commit(table: Table, new: Sequence[IcebergFile], old: Sequence[IcebergFile], position: int) -> None:
     standing = {POSITION: str(position)}
     with table.transaction() as transaction:
+        if _is_scattered(table):
+            _merge(transaction, _standing(table))
         transaction.set_properties(standing)
         update = transaction.update_snapshot(snapshot_properties=standing)
         snapshot = update.overwrite() if old else update.merge_append()
@@ -245,16 +251,25 @@ def _commit(table: Table, new: Sequence[IcebergFile], old: Sequence[IcebergFile]
         snapshot.commit()
 
 
-def _own_files(table: Table, snapshots: Sequence[Snapshot], rests: str) -> set[str]:
+def _is_scattered(table: Table) -> bool:
+    head = table.current_snapshot()
+    return head is not None and len(head.manifests(table.io)) >= MERGE_MANIFESTS
+
+
+def _merge(transaction: Transaction, standing: dict[str, str]) -> None:
+    # an append of nothing: merges the manifests, and leaves out those that only tell of files taken out, which
+    # pyiceberg 0.12's overwrite carries along for ever
+    transaction.update_snapshot(snapshot_properties=standing).merge_append().commit()
+
+
+def _own_files(table: Table, snapshots: Sequence[Snapshot], rests: str | None) -> set[str]:
     """Files that are the projection's own (manifest lists, manifests, rests) of the snapshots; never a file of the log."""
     manifests = {m.manifest_path: m for snapshot in snapshots for m in snapshot.manifests(table.io)}
-    entries = (
-        entry
-        for manifest in manifests.values()
-        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
-    )
-    data = {entry.data_file.file_path for entry in entries}
-    return {s.manifest_list for s in snapshots} | set(manifests) | {path for path in data if path.startswith(rests)}
+    own = {snapshot.manifest_list for snapshot in snapshots} | set(manifests)
+    for manifest in manifests.values() if rests is not None else ():
+        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        own |= {entry.data_file.file_path for entry in entries if entry.data_file.file_path.startswith(str(rests))}
+    return own
 
 
 def _standing(table: Table) -> dict[str, str]:
