@@ -226,7 +226,9 @@ class IcebergProjection:
         some = next(self._extracts.files.list(f"{RESTS}/{dataset}"), None) is not None
         rests = self._url(f"{RESTS}/{dataset}") + "/" if some else None
         before = _own_files(table, expired, rests)
-        table.maintenance.expire_snapshots().by_ids([s.snapshot_id for s in expired]).commit()
+        table.maintenance.expire_snapshots().older_than(
+            expire_before
+        ).commit()  # by_ids copies the metadata for each id
         table = self.table(dataset)
         for path in sorted(before - _own_files(table, table.snapshots(), rests)):
             if rests is not None and path.startswith(rests):
