@@ -6,8 +6,10 @@ under its name whole or not at all, and a name is never used for other bytes.
 
 import hashlib
 import os
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -30,8 +32,11 @@ class FileFacts:
 class FileStore(Protocol):
     """Files by relative path (``a/b/c``) below one root.
 
+    A path has no part that is empty, ``.``, ``..`` or begins with ``.tmp-`` (temporary files are named so).
+
     Raises (all methods):
         StoreUnavailable: the filesystem does not answer or refuses.
+        ValueError: not a path below the root.
     """
 
     def publish(self, path: str, chunks: Iterable[bytes]) -> FileFacts:
@@ -39,6 +44,8 @@ class FileStore(Protocol):
 
         Raises:
             StoreConflict: the name is there with other bytes.
+
+        What ``chunks`` raises passes through, and nothing is there.
         """
         ...
 
@@ -89,6 +96,8 @@ class LocalFileStore:
     def publish(self, path: str, chunks: Iterable[bytes]) -> FileFacts:
         """See ``FileStore.publish``."""
         target = self._local(path)
+        if target == self.root:
+            raise ValueError("no path below the root")
         temporary, size, digest = self._spool(target.parent, chunks)
         self._link(temporary, target, digest)
         return FileFacts(path, size, digest)
@@ -101,32 +110,41 @@ class LocalFileStore:
 
     def open(self, path: str) -> BinaryIO:
         """See ``FileStore.open``."""
-        return self._local(path).open("rb")
+        with _answering("open", path, FileNotFoundError):
+            return self._local(path).open("rb")
 
     def read(self, path: str) -> bytes:
         """See ``FileStore.read``."""
-        return self._local(path).read_bytes()
+        with _answering("read", path, FileNotFoundError):
+            return self._local(path).read_bytes()
 
     def exists(self, path: str) -> bool:
         """See ``FileStore.exists``."""
-        return self._local(path).is_file()
+        with _answering("look for", path):
+            return self._local(path).is_file()
 
     def list(self, prefix: str) -> Iterator[str]:
         """See ``FileStore.list``."""
-        files = (p for p in self._local(prefix).rglob("*") if p.is_file() and not p.name.startswith(TEMPORARY))
-        yield from sorted(p.relative_to(self.root).as_posix() for p in files)
+        with _answering("list", prefix):
+            found = sorted(p.relative_to(self.root).as_posix() for p in self._below(prefix) if not _is_temporary(p))
+        yield from found
 
     def remove(self, path: str) -> None:
         """See ``FileStore.remove``."""
-        self._local(path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError), _answering("remove", path, FileNotFoundError):
+            self._local(path).unlink()
 
     def remove_leftovers(self, folder: str, older_than_seconds: float) -> int:
         """See ``FileStore.remove_leftovers``."""
-        now = self._filesystem_time()
-        old = [p for p in self._local(folder).rglob(f"{TEMPORARY}*") if now - p.stat().st_mtime >= older_than_seconds]
-        for p in old:
-            p.unlink(missing_ok=True)
-        return len(old)
+        removed = 0
+        with _answering("remove leftovers in", folder):
+            now = self._filesystem_time()
+            for path in filter(_is_temporary, self._below(folder)):
+                with suppress(FileNotFoundError):  # its writer has just finished
+                    if now - path.stat().st_mtime >= older_than_seconds:
+                        path.unlink()
+                        removed += 1
+        return removed
 
     def url(self, path: str) -> str:
         """See ``FileStore.url``."""
@@ -137,55 +155,69 @@ class LocalFileStore:
         return self._local(path)
 
     def _local(self, path: str) -> Path:
-        full = (self.root / path).resolve()
-        if not full.is_relative_to(self.root):
-            raise ValueError(f"path leaves the root: {path}")
+        parts = path.split("/") if path else []
+        full = self.root.joinpath(*parts)
+        if any(part in {"", ".", ".."} or part.startswith(TEMPORARY) or "\0" in part for part in parts):
+            raise ValueError(f"not a path below the root: {path!r}")
+        if not full.resolve().is_relative_to(self.root):  # by a link
+            raise ValueError(f"path leaves the root: {path!r}")
         return full
+
+    def _below(self, folder: str) -> Iterator[Path]:
+        """All files below a folder, temporary ones too. A folder that cannot be read is an error, not an empty one."""
+
+        def refuse(error: OSError) -> None:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise error
+
+        for at, _, names in os.walk(self._local(folder), onerror=refuse):
+            yield from (Path(at, name) for name in names)
 
     def _filesystem_time(self) -> float:
         # the filesystem's clock, not this machine's, dates its files
-        probe = self.root / f"{TEMPORARY}{uuid.uuid4().hex}"
-        probe.touch()
-        now = probe.stat().st_mtime
-        probe.unlink()
-        return now
+        with tempfile.TemporaryFile(dir=self.root) as probe:
+            return os.stat(probe.fileno()).st_mtime
 
     def _spool(self, folder: Path, chunks: Iterable[bytes]) -> tuple[Path, int, str]:
         digest, size, temporary = hashlib.sha256(), 0, folder / f"{TEMPORARY}{uuid.uuid4().hex}"
+        writing = f"{temporary}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
-                for chunk in chunks:
+            with _answering("write", writing):
+                _make_folder(folder)
+                file = temporary.open("xb")
+            try:
+                for chunk in chunks:  # what this raises is the source's, not this filesystem's
                     digest.update(chunk)
-                    size += file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException as error:
-            temporary.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise _unavailable("write", str(temporary), error) from error
+                    with _answering("write", writing):
+                        size += file.write(chunk)
+                with _answering("write", writing):
+                    file.flush()
+                    os.fsync(file.fileno())
+            finally:
+                with suppress(OSError):  # after a failed write it fails again
+                    file.close()
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise
         return temporary, size, digest.hexdigest()
 
     def _link(self, temporary: Path, target: Path, digest: str) -> None:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(temporary, target)  # atomic, and refuses a name that exists
+            with _answering("publish", str(target), FileExistsError):
+                os.link(temporary, target)  # atomic, and refuses a name that exists
         except FileExistsError as error:
-            if sha256_of(target) != digest:
+            there = sha256_of(target) if target.is_file() else "a folder"
+            if there != digest:
                 raise StoreConflict(
-                    "Published name is taken by other bytes", where=str(target), got=digest, expected=sha256_of(target),
+                    "Published name is taken by other bytes", where=str(target), got=digest, expected=there,
                     remedy="Published files never change: look for a second writer of this name",
                 ) from error  # fmt: skip
-        except OSError as error:
-            raise _unavailable("publish", str(target), error) from error
         finally:
-            temporary.unlink(missing_ok=True)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        with _answering("publish", str(target)):
+            _sync_folder(target.parent)
 
 
 def chunks_of(file: BinaryIO) -> Iterator[bytes]:
@@ -200,5 +232,42 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _is_temporary(path: Path) -> bool:
+    return path.name.startswith(TEMPORARY)
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder is there, durably: each folder that is made is written into its parent."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+@contextmanager
+def _answering(what: str, where: str, *answers: type[OSError]) -> Iterator[None]:
+    """Errors of the filesystem are the operator's turn, but for those that are an answer to what was asked."""
+    try:
+        yield
+    except (NotADirectoryError, IsADirectoryError) as error:
+        if FileNotFoundError in answers:
+            raise FileNotFoundError(*error.args) from error
+        raise _unavailable(what, where, error) from error
+    except OSError as error:
+        if isinstance(error, answers):
+            raise
+        raise _unavailable(what, where, error) from error
+
+
 def _unavailable(what: str, where: str, error: OSError) -> StoreUnavailable:
-    return StoreUnavailable(f"Cannot {what}", where=where, got=str(error), remedy="Look at rights, free space and the mount")
+    return StoreUnavailable(
+        f"Cannot {what}", where=where, got=str(error), remedy="Look at rights, free space and the mount"
+    )

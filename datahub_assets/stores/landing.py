@@ -7,6 +7,7 @@ files move to ``<landing>/.archive/<provider>/<receipt>-<file>``.
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,35 +50,58 @@ class Landing:
             now = datetime.now(UTC).timestamp()  # the same clock as the files' times, which is not the hub's clock
             for folder in folders:
                 if folder.is_dir() and not folder.name.startswith("."):
-                    yield from (_file(folder.name, entry, now) for entry in _entries(folder))
+                    yield from _files(folder, now)
         except FileNotFoundError:
-            return
+            return  # there is no landing folder yet
         except OSError as error:
             raise StoreUnavailable("Cannot look into landing", where=str(self.folder), got=str(error)) from error
 
     def archive(self, file: LandingFile, receipt: str) -> None:
-        """The file is out of its landing folder, kept under its receipt's name."""
+        """The file is out of its landing folder, kept under its receipt's name.
+
+        One that has changed since the look stays: the bytes there now are another delivery, which nobody has taken yet.
+        """
+        if not file.unchanged():
+            return
         target = self.folder / ".archive" / file.provider / f"{receipt}-{file.name}"
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             file.path.rename(target)
         except FileNotFoundError:
             return  # another process archived it
+        except OSError as error:
+            raise StoreUnavailable("Cannot archive a landing file", where=str(file.path), got=str(error)) from error
 
     def archived(self, provider: str, name: str, receipt: str) -> bool:
         """Whether a receipt's file has left its landing folder."""
         return (self.folder / ".archive" / provider / f"{receipt}-{name}").exists()
 
 
+def _files(folder: Path, now: float) -> Iterator[LandingFile]:
+    for entry in _entries(folder):
+        with suppress(FileNotFoundError):  # another process archived it
+            yield _file(folder.name, entry, now)
+
+
 def _entries(folder: Path) -> list["os.DirEntry[str]"]:
-    with os.scandir(folder) as found:
-        return sorted((e for e in found if e.is_file() and not _PARTIAL.search(e.name)), key=lambda e: e.name)
+    try:
+        with os.scandir(folder) as found:
+            return sorted((e for e in found if e.is_file() and not _PARTIAL.search(e.name)), key=lambda e: e.name)
+    except FileNotFoundError:
+        return []  # the provider's folder went away meanwhile
 
 
 def _file(provider: str, entry: "os.DirEntry[str]", now: float) -> LandingFile:
     status = entry.stat()
     still = now - max(status.st_mtime, status.st_ctime)  # a copy that keeps the old mtime still has a young ctime
-    return LandingFile(provider, entry.name, Path(entry.path), status.st_size, _instant(status.st_mtime_ns), still)
+    return LandingFile(
+        provider, _text(entry.name), Path(entry.path), status.st_size, _instant(status.st_mtime_ns), still
+    )
+
+
+def _text(name: str) -> str:
+    """The name as text that can be written down: bytes that are not UTF-8 as \\xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _instant(nanoseconds: int) -> datetime:

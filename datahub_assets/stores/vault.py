@@ -12,13 +12,14 @@ The vault alone is enough to rebuild everything else (``operations.rebuild``). L
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from typing import BinaryIO
 
 import polars as pl
 
-from datahub_assets.errors import StoreCorrupt
+from datahub_assets.errors import StoreConflict, StoreCorrupt
 from datahub_assets.history.log import Delivery, Entry, render_instant
 from datahub_assets.schema.contract import Contract
 from datahub_assets.stores.files import FileFacts, FileStore
@@ -60,6 +61,22 @@ class Vault:
         """The log entry has its copy in the vault. Idempotent."""
         self.files.publish(log_path(entry.position), [entry.to_json().encode()])
 
+    def copy_log(self, entry: Entry, earlier: Callable[[int], Entry]) -> None:
+        """The log up to the entry is in the vault with its receipts, also what writers did not copy before they died.
+
+        A copy comes after its receipts and after all earlier copies, so who finds one knows that nothing before it lacks.
+
+        Args:
+            entry: the entry just appended.
+            earlier: gives the entry at a position (``CommitLog.entry``).
+        """
+        missing = [entry]
+        while missing[-1].position > 0 and not self.has_copy(missing[-1].position - 1):
+            missing.append(earlier(missing[-1].position - 1))
+        for each in reversed(missing):
+            self.write_receipts(each)
+            self.copy_entry(each)
+
     def has_copy(self, position: int) -> bool:
         """Whether the log entry at that position has been copied."""
         return self.files.exists(log_path(position))
@@ -73,16 +90,22 @@ class Vault:
         for expected, path in enumerate(self.files.list("vault/log")):
             entry = Entry.from_json(self.files.read(path).decode())
             if entry.position != expected:
-                raise StoreCorrupt("Gap in the log's copy", where="vault/log", got=str(entry.position), expected=str(expected))
+                raise StoreCorrupt(
+                    "Gap in the log's copy", where="vault/log", got=str(entry.position), expected=str(expected)
+                )
             yield entry
 
     def keep_contract(self, contract: Contract) -> None:
         """The contract version is in the vault. Idempotent."""
-        self.files.publish(f"vault/contracts/{contract.dataset}/{contract.version:06d}.json", [contract.to_json().encode()])
+        self.files.publish(
+            f"vault/contracts/{contract.dataset}/{contract.version:06d}.json", [contract.to_json().encode()]
+        )
 
     def contracts(self, dataset: str) -> list[Contract]:
         """All contract versions of a dataset that the vault has, oldest first."""
-        return [Contract.from_json(self.files.read(path).decode()) for path in self.files.list(f"vault/contracts/{dataset}")]
+        return [
+            Contract.from_json(self.files.read(path).decode()) for path in self.files.list(f"vault/contracts/{dataset}")
+        ]
 
     def keep_rejects(self, dataset: str, scope: str, write_id: int, rejects: pl.DataFrame) -> str:
         """The rejects of one commit are kept as Parquet; returns the path."""
@@ -99,8 +122,10 @@ class Vault:
     def set_aside(self, provider: str, name: str, chunks: Iterable[bytes], reason: dict[str, str]) -> FileFacts:
         """A file that no feed can take is kept with the reason beside it."""
         facts = self.files.publish_by_content(f"vault/set_aside/{provider}", chunks)
-        document = json.dumps({"name": name, "sha256": facts.sha256, "size": facts.size, **reason}, sort_keys=True, indent=1)
-        if not self.files.exists(f"{facts.path}.json"):
+        document = json.dumps(
+            {"name": name, "sha256": facts.sha256, "size": facts.size, **reason}, sort_keys=True, indent=1
+        )
+        with suppress(StoreConflict):  # the bytes have a reason already: the first one stays
             self.files.publish(f"{facts.path}.json", [document.encode()])
         return facts
 

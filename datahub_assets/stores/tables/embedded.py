@@ -3,15 +3,17 @@
 One file a table, or a large writer would block every commit of the log. Writes are ``BEGIN IMMEDIATE`` in batches;
 reads go page by page, each its own short transaction, or the WAL could never be checkpointed. ``synchronous=FULL``: what
 a write returned is on disk before the log speaks of it. SQLite's locks do not work on network filesystems, which are
-refused (https://www.sqlite.org/faq.html#q5).
+refused (https://www.sqlite.org/faq.html#q5). A table that is dropped leaves its file, empty and marked: a file that
+others may have open must not be unlinked (https://www.sqlite.org/howtocorrupt.html, section 2.4).
 """
 
 import os
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -22,9 +24,18 @@ from datahub_assets.errors import DeclarationError, StoreCorrupt, StoreUnavailab
 from datahub_assets.stores.tables.interface import Rows
 
 BATCH_ROWS = 50_000
+PAGE_BYTES = 16 << 20
+"""A page of a scan ends early once its values have reached this, so that rows of 1 MB do not make pages of 50 GB."""
 BUSY_SECONDS = 60.0
+_FETCH = 16
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _NETWORK = re.compile(r"^(nfs|nfs4|cifs|smb3?|9p|afs|ceph|glusterfs|lustre|fuse\..*)$")
 _SUFFIX = ".sqlite"
+_TABLE = "CREATE TABLE IF NOT EXISTS rows (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID"
+_DROPPED = 1
+"""The ``user_version`` of a file whose table was dropped."""
+_INHERITED: list[object] = []
+"""Connections of a parent process: after a fork not even closing them is safe, so they are kept for good."""
 
 
 class EmbeddedTableStore:
@@ -44,35 +55,34 @@ class EmbeddedTableStore:
     def write(self, table: str, batches: Iterable[Rows]) -> int:
         """See ``TableStore.write``."""
         total = 0
-        with self._connection(table, create=True) as connection:
-            for batch in batches:
-                for i in range(0, len(batch), BATCH_ROWS):
-                    keys, values = batch.keys[i : i + BATCH_ROWS], batch.values[i : i + BATCH_ROWS]
-                    pairs = zip(_objects(keys), _objects(values), strict=True)
-                    with _transaction(connection):
-                        connection.executemany("INSERT OR REPLACE INTO rows (k, v) VALUES (?, ?)", pairs)
-                    total += len(keys)
+        for batch in batches:
+            for i in range(0, len(batch), BATCH_ROWS):
+                keys, values = batch.keys[i : i + BATCH_ROWS], batch.values[i : i + BATCH_ROWS]
+                pairs = zip(_objects(keys), _objects(values), strict=True)
+                with self._writing(table) as connection:
+                    connection.executemany("INSERT OR REPLACE INTO rows (k, v) VALUES (?, ?)", pairs)
+                total += len(keys)
         return total
 
     def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = BATCH_ROWS) -> Iterator[Rows]:
         """See ``TableStore.scan``."""
-        after = ">="
-        while True:
-            with self._connection(table) as connection:
+        after, more = ">=", True
+        while more:
+            sql = f"SELECT k, v FROM rows WHERE k {after} ?" + (" AND k < ?" if stop else "") + " ORDER BY k LIMIT ?"
+            with self._reading(table) as connection:
                 if connection is None:
                     return
-                sql = f"SELECT k, v FROM rows WHERE k {after} ?" + (" AND k < ?" if stop else "") + " ORDER BY k LIMIT ?"
-                page = connection.execute(sql, (start, stop, page_rows) if stop else (start, page_rows)).fetchall()
+                with closing(
+                    connection.execute(sql, (start, stop, page_rows) if stop else (start, page_rows))
+                ) as cursor:
+                    page, more = _page(cursor, page_rows)
             if page:
-                keys, values = zip(*page, strict=True)
-                yield Rows(pa.array(keys, pa.binary()), pa.array(values, pa.binary()))
-                start, after = keys[-1], ">"
-            if len(page) < page_rows:
-                return
+                start, after = page[-1][0], ">"
+                yield _rows(page)
 
     def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
         """See ``TableStore.get``."""
-        with self._connection(table) as connection:
+        with self._reading(table) as connection:
             if connection is None:
                 return [None] * len(keys)
             found = [connection.execute("SELECT v FROM rows WHERE k = ?", (key,)).fetchone() for key in keys]
@@ -80,13 +90,13 @@ class EmbeddedTableStore:
 
     def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
         """See ``TableStore.put_if_absent``."""
-        with self._connection(table, create=True) as connection, _transaction(connection):
+        with self._writing(table) as connection:
             done = connection.execute("INSERT INTO rows (k, v) VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value))
             return done.rowcount == 1
 
     def increment(self, table: str, key: bytes) -> int:
         """See ``TableStore.increment``."""
-        with self._connection(table, create=True) as connection, _transaction(connection):
+        with self._writing(table) as connection:
             row = connection.execute("SELECT v FROM rows WHERE k = ?", (key,)).fetchone()
             number = (int.from_bytes(row[0], "big") if row else 0) + 1
             connection.execute("INSERT OR REPLACE INTO rows (k, v) VALUES (?, ?)", (key, number.to_bytes(8, "big")))
@@ -94,27 +104,38 @@ class EmbeddedTableStore:
 
     def delete_range(self, table: str, start: bytes, stop: bytes) -> int:
         """See ``TableStore.delete_range``."""
-        total = 0
-        while True:
-            with self._connection(table) as connection:
+        sql = (
+            "DELETE FROM rows WHERE k IN (SELECT k FROM rows WHERE k >= ? "
+            + ("AND k < ? " if stop else "")
+            + "LIMIT ?)"
+        )
+        total, done = 0, BATCH_ROWS
+        while done == BATCH_ROWS:
+            with self._reading(table) as connection:
                 if connection is None:
                     return total
-                sql = "DELETE FROM rows WHERE k IN (SELECT k FROM rows WHERE k >= ? " + ("AND k < ? " if stop else "") + "LIMIT ?)"
                 with _transaction(connection):
                     done = connection.execute(sql, (start, stop, BATCH_ROWS) if stop else (start, BATCH_ROWS)).rowcount
             total += done
-            if done < BATCH_ROWS:
-                return total
+        return total
 
     def tables(self) -> list[str]:
         """See ``TableStore.tables``."""
-        return sorted(unquote(path.name.removesuffix(_SUFFIX)) for path in self._folder.glob(f"*{_SUFFIX}"))
+        names = sorted(unquote(path.name.removesuffix(_SUFFIX)) for path in self._folder.glob(f"*{_SUFFIX}"))
+        return [name for name in names if self._exists(name)]
 
     def drop(self, table: str) -> None:
-        """See ``TableStore.drop``."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path(table)}{suffix}").unlink(missing_ok=True)
+        """See ``TableStore.drop``. The file stays, next to empty."""
+        with self._reading(table) as connection:
+            if connection is None:
+                return
+            with _transaction(connection):
+                connection.execute("DROP TABLE rows")
+                connection.execute(_TABLE)
+                connection.execute(f"PRAGMA user_version={_DROPPED}")
+            with suppress(sqlite3.OperationalError):  # a reader holds the file: its space is given back another time
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Connections of this thread are closed; the next call opens new ones."""
@@ -126,24 +147,44 @@ class EmbeddedTableStore:
         return self._folder / f"{quote(table, safe='')}{_SUFFIX}"
 
     def _opened(self) -> dict[str, sqlite3.Connection]:
-        # keyed by process too: a SQLite connection must not be used on the other side of a fork
+        # by process too: a SQLite connection must not be used on the other side of a fork
         if getattr(self._connections, "pid", None) != os.getpid():
+            _INHERITED.append(getattr(self._connections, "by_table", None))
             self._connections.by_table, self._connections.pid = {}, os.getpid()
         opened: dict[str, sqlite3.Connection] = self._connections.by_table
         return opened
 
+    def _exists(self, table: str) -> bool:
+        with self._reading(table) as connection:
+            return connection is not None and not _is_dropped(connection)
+
     @contextmanager
-    def _connection(self, table: str, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    def _reading(self, table: str) -> Iterator[sqlite3.Connection | None]:
+        """A connection, or None where there is no file."""
         path = self._path(table)
-        opened = self._opened()
-        if not create and not path.exists():
-            opened.pop(table, None)
-            yield None  # type: ignore[misc]  # an absent table has no connection; readers look for it
+        if not path.exists():
+            self._opened().pop(table, None)
+            yield None
             return
         with _store_errors(table, path):
-            if table not in opened or not path.exists():
-                opened[table] = _open(path)
-            yield opened[table]
+            yield self._connection(table, path)
+
+    @contextmanager
+    def _writing(self, table: str) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction, with the table made if it was not there."""
+        path = self._path(table)
+        with _store_errors(table, path):
+            connection = self._connection(table, path)
+            with _transaction(connection):
+                if _is_dropped(connection):
+                    connection.execute("PRAGMA user_version=0")
+                yield connection
+
+    def _connection(self, table: str, path: Path) -> sqlite3.Connection:
+        opened = self._opened()
+        if table not in opened or not path.exists():
+            opened[table] = _open(path)
+        return opened[table]
 
 
 def refuse_network_filesystem(folder: Path) -> None:
@@ -170,11 +211,43 @@ def refuse_network_filesystem(folder: Path) -> None:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True)
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA cache_size=-65536")
-    connection.execute("CREATE TABLE IF NOT EXISTS rows (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID")
-    return connection
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            with _transaction(connection):
+                connection.execute(_TABLE)
+            return connection
+        except sqlite3.OperationalError:  # SQLite does not wait by itself where two processes make one file
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def _rows(page: list[tuple[bytes, bytes]]) -> Rows:
+    """The page as arrays; the page is emptied, or a reader would hold both."""
+    keys, values = zip(*page, strict=True)
+    page.clear()
+    return Rows(pa.array(keys, pa.binary()), pa.array(values, pa.binary()))
+
+
+def _page(cursor: sqlite3.Cursor, page_rows: int) -> tuple[list[tuple[bytes, bytes]], bool]:
+    """The next rows of the cursor, and whether there may be more."""
+    page: list[tuple[bytes, bytes]] = []
+    room = PAGE_BYTES
+    while room > 0 and len(page) < page_rows:
+        some = cursor.fetchmany(_FETCH)
+        page += some
+        if len(some) < _FETCH:
+            return page, len(page) == page_rows
+        room -= sum(len(value) for _, value in some)
+    return page, True
+
+
+def _is_dropped(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == _DROPPED)
 
 
 def _objects(array: pa.BinaryArray) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
@@ -186,22 +259,23 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite itself has rolled back after some errors, a full disk among them
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 @contextmanager
 def _store_errors(table: str, path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StoreUnavailable(
-            "Embedded table not usable", where=f"{table} ({path})", got=str(error),
-            remedy="Look for a full disk, missing rights or a writer that holds the file",
-        ) from error  # fmt: skip
     except sqlite3.DatabaseError as error:
-        raise StoreCorrupt(
-            "Embedded table damaged", where=f"{table} ({path})", got=str(error), remedy="Move the file away and run: datahub rebuild"
-        ) from error
+        facts = {"where": f"{table} ({path})", "got": str(error)}
+        if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
+            remedy = "Move the file away and run: datahub rebuild"
+            raise StoreCorrupt("Embedded table damaged", **facts, remedy=remedy) from error
+        if isinstance(error, sqlite3.OperationalError):
+            remedy = "Look for a full disk, missing rights or a writer that holds the file"
+            raise StoreUnavailable("Embedded table not usable", **facts, remedy=remedy) from error
+        raise

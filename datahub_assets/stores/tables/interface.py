@@ -23,7 +23,9 @@ class Rows:
 
 
 class TableStore(Protocol):
-    """Tables of byte rows. Names of tables are ``domain.name``; a table comes into being with its first write.
+    """Tables of byte rows, keys in the order of their bytes. A key has a byte at least; a value may have none, or 1 MB.
+
+    Names of tables are ``domain.name``; a table comes into being with its first write.
 
     Raises (all methods):
         StoreUnavailable: the store does not answer.
@@ -31,11 +33,18 @@ class TableStore(Protocol):
     """
 
     def write(self, table: str, batches: Iterable[Rows]) -> int:
-        """All rows are durable when this returns; returns how many there were. Keys may come in any order."""
+        """All rows are durable when this returns; returns how many there were. Keys may come in any order.
+
+        When it does not return, each of the rows is there as given or not at all. What ``batches`` raises passes through.
+        """
         ...
 
     def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[Rows]:
-        """Rows with start ≤ key < stop in key order, in pages; nothing of an absent table. An empty stop means no end."""
+        """Rows with start ≤ key < stop in key order, in pages; nothing of an absent table. An empty stop means no end.
+
+        A page has 1 to ``page_rows`` rows, and is ended early where its bytes would be too many. Rows that others write
+        meanwhile may be there or not; no row comes twice.
+        """
         ...
 
     def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -47,7 +56,10 @@ class TableStore(Protocol):
         ...
 
     def increment(self, table: str, key: bytes) -> int:
-        """The next number of a counter (1, 2, …), durably: no number is ever given twice."""
+        """The next number of a counter (1, 2, …), durably: no number is ever given twice.
+
+        The row of a counter is its last number, 8 bytes big-endian (as HBase's own counters are).
+        """
         ...
 
     def delete_range(self, table: str, start: bytes, stop: bytes) -> int:
@@ -59,5 +71,5 @@ class TableStore(Protocol):
         ...
 
     def drop(self, table: str) -> None:
-        """The table is gone with all its rows; nothing happens when it does not exist."""
+        """The table is gone with all its rows, for everyone who has it open; nothing happens when it does not exist."""
         ...

@@ -1,0 +1,111 @@
+"""Real table stores with something in the way: answers that are lost, processes that stop or die, calls that are counted."""
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from datahub_assets.errors import StoreUnavailable
+from datahub_assets.stores.tables.interface import Rows, TableStore
+
+
+class Around:
+    """A table store that passes everything on to another one."""
+
+    def __init__(self, store: TableStore) -> None:
+        self.store = store
+
+    def write(self, table: str, batches: Iterable[Rows]) -> int:
+        return self.store.write(table, batches)
+
+    def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[Rows]:
+        return self.store.scan(table, start, stop, page_rows=page_rows)
+
+    def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        return self.store.get(table, keys)
+
+    def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
+        return self.store.put_if_absent(table, key, value)
+
+    def increment(self, table: str, key: bytes) -> int:
+        return self.store.increment(table, key)
+
+    def delete_range(self, table: str, start: bytes, stop: bytes) -> int:
+        return self.store.delete_range(table, start, stop)
+
+    def tables(self) -> list[str]:
+        return self.store.tables()
+
+    def drop(self, table: str) -> None:
+        self.store.drop(table)
+
+
+class LosesAnswers(Around):
+    """The first puts are done, and their answers lost."""
+
+    def __init__(self, store: TableStore, times: int = 1) -> None:
+        super().__init__(store)
+        self.left = times
+
+    def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
+        done = super().put_if_absent(table, key, value)
+        if self.left:
+            self.left -= 1
+            raise StoreUnavailable("Answer lost")
+        return done
+
+
+class LosesRequests(Around):
+    """The first put is not done, and there is no answer either; others may put in between."""
+
+    def __init__(self, store: TableStore, meanwhile: Callable[[], object] = lambda: None) -> None:
+        super().__init__(store)
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
+        if self.meanwhile:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+            raise StoreUnavailable("Request lost")
+        return super().put_if_absent(table, key, value)
+
+
+class Signals(Around):
+    """The process signals itself right after each put into the log: what it would do next waits, or never happens."""
+
+    def __init__(self, store: TableStore, number: signal.Signals) -> None:
+        super().__init__(store)
+        self.number = number
+
+    def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
+        done = super().put_if_absent(table, key, value)
+        os.kill(os.getpid(), self.number)
+        return done
+
+
+class Counts(Around):
+    """Counts calls, and the rows that were written and read."""
+
+    def __init__(self, store: TableStore) -> None:
+        super().__init__(store)
+        self.calls = self.rows = 0
+
+    def write(self, table: str, batches: Iterable[Rows]) -> int:
+        self.calls += 1
+        written = super().write(table, batches)
+        self.rows += written
+        return written
+
+    def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[Rows]:
+        for page in super().scan(table, start, stop, page_rows=page_rows):
+            self.calls += 1
+            self.rows += len(page)
+            yield page
+
+    def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        self.calls += 1
+        self.rows += len(keys)
+        return super().get(table, keys)
+
+    def put_if_absent(self, table: str, key: bytes, value: bytes) -> bool:
+        self.calls += 1
+        return super().put_if_absent(table, key, value)

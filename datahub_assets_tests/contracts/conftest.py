@@ -1,0 +1,42 @@
+"""Stores for the contract suites, empty for each test, one run of the suite for each implementation."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.stores.files import FileStore
+from datahub_assets.stores.tables.interface import TableStore
+from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, TablesAt
+
+
+@pytest.fixture(params=TABLE_STORES)
+def new_tables(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], TablesAt]:
+    """Gives an empty table store with each call."""
+    numbers = count()
+    return lambda: TablesAt(request.param, TABLE_STORES[request.param].empty_place(tmp_path / f"tables{next(numbers)}"))
+
+
+@pytest.fixture
+def tables_at(new_tables: Callable[[], TablesAt]) -> TablesAt:
+    """Where the test's table store is, for other processes."""
+    return new_tables()
+
+
+@pytest.fixture
+def tables(tables_at: TablesAt) -> TableStore:
+    """An empty table store."""
+    return tables_at.open()
+
+
+@pytest.fixture(params=FILE_STORES)
+def files_at(request: pytest.FixtureRequest, tmp_path: Path) -> FilesAt:
+    """Where the test's file store is, for other processes."""
+    return FilesAt(request.param, FILE_STORES[request.param].empty_place(tmp_path / "files"))
+
+
+@pytest.fixture
+def files(files_at: FilesAt) -> FileStore:
+    """An empty file store."""
+    return files_at.open()
