@@ -75,6 +75,8 @@ class IcebergProjection:
             name: the catalogue's name, part of the key of its tables in an SQL catalogue.
         """
         self._extracts, self._settings, self._name = extracts, dict(settings), name
+        if settings.get("warehouse", "").startswith("file:"):
+            self._settings["warehouse"] = unquote(settings["warehouse"])  # pyiceberg makes a folder a%20hub otherwise
         self._opened: Catalog | None = None
 
     def project(self, dataset: str, schema: pa.Schema, changes: Mapping[str, Change], position: int) -> Projected:
