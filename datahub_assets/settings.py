@@ -3,6 +3,7 @@
 A hub with no setting at all is the embedded default: a folder ``.datahub`` below the current one.
 """
 
+import os
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +103,11 @@ class Settings(BaseSettings):
         temporary = path.with_suffix(".tmp")
         temporary.write_text(instant.astimezone(UTC).isoformat())
         temporary.replace(path)
+
+
+def process_environment(home: Path, dagster_home: Path) -> dict[str, str]:
+    """The environment of a Dagster process that serves the hub at ``home``."""
+    return {**os.environ, "DATAHUB_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
 
 
 def load(home: Path | None = None) -> Settings:

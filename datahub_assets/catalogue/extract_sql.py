@@ -82,7 +82,7 @@ def output_schema(extract: ExtractDataset, structured: Mapping[str, StructuredDa
 def _output_schema(name: str, sql: str, inputs: tuple[tuple[str, pa.Schema], ...]) -> pa.Schema:
     with connection({dataset: schema.empty_table() for dataset, schema in inputs}) as duck:
         try:
-            return duck.execute(sql, parameters(sql, "2000-01-03")).to_arrow_table().schema
+            return duck.sql(sql, params=parameters(sql, "2000-01-03")).to_arrow_table().schema
         except duckdb.Error as error:
             raise DeclarationError("SQL refused", where=name, got=str(error).splitlines()[0]) from error
 

@@ -142,7 +142,7 @@ class Entry:
     position: int = -1
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, instants as ISO 8601 UTC with milliseconds, empty fields left out."""
+        """Canonical JSON: sorted keys, no spaces, instants as ISO 8601 UTC with milliseconds, fields without a value left out."""
         return _render(asdict(self))
 
     @classmethod
@@ -164,6 +164,8 @@ def render_instant(value: datetime) -> str:
     >>> render_instant(datetime(2013, 1, 2, 17, 0, tzinfo=UTC))
     '2013-01-02T17:00:00.000Z'
     """
+    if value.tzinfo is None:
+        raise ValueError(f"an instant needs a time zone: {value}")
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
 
 
@@ -177,7 +179,7 @@ def _render(value: Any) -> str:
 
 def _lean(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _lean(v) for k, v in value.items() if v is not None and v != () and v != ""}
+        return {k: _lean(v) for k, v in value.items() if v is not None and v != ()}
     if isinstance(value, (list, tuple)):
         return [_lean(item) for item in value]
     if isinstance(value, datetime):
@@ -201,10 +203,9 @@ def _change(d: dict[str, Any]) -> Change:
     days = {name: date.fromisoformat(d[name]) for name in ("observed", "affects_from", "affects_to") if name in d}
     plain = {k: v for k, v in d.items() if k not in {"deliveries", "folded", "files", "inputs", *days}}
     return Change(
-        **{"partition": None, "base": None, **plain},
+        **{"partition": None, "base": None, **plain, **days},
         deliveries=_receipts(d.get("deliveries", ())),
         folded=(d["folded"][0], d["folded"][1]) if "folded" in d else None,
-        **days,
         files=tuple(DataFile(**{**x, "partitions": tuple(x.get("partitions", ()))}) for x in d.get("files", ())),
         inputs=tuple(Input(x["dataset"], x.get("partition"), x.get("write_id")) for x in d.get("inputs", ())),
     )

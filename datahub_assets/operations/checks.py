@@ -54,7 +54,7 @@ def dataset_findings(hub: Hub, dataset: str, position: int, now: datetime) -> It
     last = found.last_date.isoformat() if found.last_date else "nothing"
     late = found.state in ("late", "empty")
     wanted = found.expected_date.isoformat() if found.expected_date else "no date"
-    facts = {"last business date": last, "expected": wanted, "judged at": now.isoformat()}
+    facts: dict[str, object] = {"last business date": last, "expected": wanted, "judged at": now.isoformat()}
     yield Finding(FRESHNESS, not late, f"last business date {last}, expected {wanted}", facts=facts)
 
 

@@ -3,6 +3,7 @@
 A backfill of an old day never makes a dataset look fresh: freshness is the newest *expected* business date.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -51,22 +52,24 @@ def expected_dates(hub: Hub, dataset: str, now: datetime) -> tuple[date, ...]:
 def status(hub: Hub, dataset: str, position: int, now: datetime) -> Status:
     """How a dataset stands at a position, judged at a moment."""
     changes = hub.log.changes(dataset, position)
-    found = list(changes.values()) or []
+    found = list(changes.values())
     declared = hub.dataset(dataset)
+    everything = hub.log.all_changes(dataset, position)
     is_dated = not (isinstance(declared, StructuredDataset) and declared.shape is Shape.BITEMPORAL)
-    held = {date.fromisoformat(p) for p in changes if p} if is_dated else {c.observed for _, c in hub.log.all_changes(dataset, position) if c.observed}
+    observed = {change.observed for _, change in everything if change.observed}
+    held = {date.fromisoformat(partition) for partition in changes if partition} if is_dated else observed
     expected = expected_dates(hub, dataset, now)
     missing = tuple(day for day in expected if day not in held)
-    everything = hub.log.all_changes(dataset, position)
     return Status(
         dataset=dataset, state=_state(found, expected, missing), last_date=max(held, default=None),
         expected_date=expected[-1] if expected else None, missing=missing,
-        rejected=sum(change.rejected for _, change in found), corrected=sum(change.base is not None for _, change in found) if is_dated else 0,
+        rejected=sum(change.rejected for _, change in found),
+        corrected=sum(change.base is not None for _, change in found) if is_dated else 0,
         partitions=len(held), last_known_at=hub.log.entry(everything[-1][0]).known_at if everything else None,
     )  # fmt: skip
 
 
-def _state(found: list[object], expected: tuple[date, ...], missing: tuple[date, ...]) -> str:
+def _state(found: Sequence[object], expected: tuple[date, ...], missing: tuple[date, ...]) -> str:
     if not found:
         return "empty"
     if not expected:

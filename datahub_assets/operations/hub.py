@@ -18,6 +18,7 @@ from datahub_assets.settings import Settings
 from datahub_assets.stores.commit_log import CommitLog
 from datahub_assets.stores.extracts import ExtractStore
 from datahub_assets.stores.files import LocalFileStore
+from datahub_assets.stores.iceberg import IcebergProjection
 from datahub_assets.stores.landing import Landing
 from datahub_assets.stores.structured import StructuredStore
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
@@ -80,6 +81,11 @@ class Hub:
     def extracts(self) -> ExtractStore:
         """Parquet files of extracts."""
         return ExtractStore(self.files)
+
+    def iceberg(self) -> IcebergProjection:
+        """The Iceberg tables of the extracts; to be closed after use."""
+        properties = {"type": "sql", "uri": self.settings.iceberg, "warehouse": self.files.url("iceberg")}
+        return IcebergProjection(self.extracts, {**properties, **self.settings.iceberg_properties})
 
     def contract(self, dataset: str) -> Contract:
         """The contract that the dataset's next rows are held to: as declared, on top of the versions there have been.

@@ -14,6 +14,7 @@ from datahub_assets.errors import DeliveryMissing, QueryError
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
 from datahub_assets.history.log import Change, DataFile
+from datahub_assets.history.snapshot import Counts
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.inputs import InputFinder, Inputs
 from datahub_assets.operations.read import read_bitemporal, read_snapshot
@@ -37,7 +38,8 @@ def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False
     """
     finder = InputFinder(hub, hub.log.last())
     current = hub.log.changes(extract, finder.position)
-    todo, unchanged = [], []
+    todo: list[Inputs] = []
+    unchanged: list[Inputs] = []
     for day in sorted(set(days)):
         inputs = finder.inputs(extract, day)
         if inputs.missing:
@@ -80,10 +82,11 @@ def _publish(
     with extract_sql.connection({name: _rows(hub, name, inputs, position) for name in hub.catalogue.inputs[extract]}) as duck:
         result = _run(duck, declared, partition, contract)
         files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, digested(result), declared.key)
+    counts = _differences(hub, contract, before, files, partition)
     return Change(
         dataset=extract, partition=partition, write_id=write_id, base=before.write_id if before else None, rows=rows,
         rows_read=rows, accepted=rows, digest=str(total), code_version=_version(hub, extract), contract_version=contract.version,
-        files=files, inputs=inputs.inputs, **_differences(hub, contract, before, files, partition),
+        files=files, inputs=inputs.inputs, added=counts.added, changed=counts.changed, removed=counts.removed,
     )  # fmt: skip
 
 
@@ -137,13 +140,11 @@ def _run(
 
 def _differences(
     hub: Hub, contract: Contract, before: Change | None, files: Sequence[DataFile], partition: str
-) -> dict[str, int]:
-    after = ImageSummary(keep_hashes=before is not None)
+) -> Counts:
     if before is None:
-        return {"added": sum(file.rows for file in files)}
-    old = ImageSummary(keep_hashes=True)
+        return Counts(sum(file.rows for file in files), 0, 0)
+    old, after = ImageSummary(keep_hashes=True), ImageSummary(keep_hashes=True)
     for summary, these in ((old, before.files), (after, files)):
         for batch in hub.extracts.read(these, partition, schema=contract.arrow_schema):
             summary.add(contract, pa.Table.from_batches([batch]))
-    counts = after.differences_from(old)
-    return {"added": counts.added, "changed": counts.changed, "removed": counts.removed}
+    return after.differences_from(old)

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from datahub_assets.errors import DeliveryMissing
+from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.bitemporal import Merge, apply, merge_image
 from datahub_assets.history.digest import digest
@@ -33,7 +33,7 @@ def structure_bitemporal(hub: Hub, dataset: str, days: list[date] | None = None)
 
     Raises:
         DeliveryMissing: no delivery speaks of one of the days.
-        DeliveryMalformed: a delivery breaks its contract beyond tolerance; those before it are committed.
+        DeliveryMalformed: a delivery breaks its contract beyond tolerance; the others are committed.
         StoreConflict: another run committed first.
     """
     contract = hub.register_contract(dataset)
@@ -41,10 +41,15 @@ def structure_bitemporal(hub: Hub, dataset: str, days: list[date] | None = None)
     for day in days or []:
         if not hub.log.deliveries(dataset, position, day):
             raise DeliveryMissing("No delivery", where=f"{dataset} {day}", expected=expected_file(hub, dataset, day), remedy="Land the file")
-    state = _State(hub, contract, position)
-    commit = Commit()
+    state, commit = _State(hub, contract, position), Commit()
+    malformed: DeliveryMalformed | None = None
     for delivery in pending(hub, dataset, position):
-        commit += state.merge(delivery)
+        try:
+            commit += state.merge(delivery)
+        except DeliveryMalformed as error:  # the others go on
+            malformed = malformed or error
+    if malformed:
+        raise malformed
     done = {(c.observed or date.min).isoformat() for c in commit.changes}
     return replace(commit, unchanged=tuple(day.isoformat() for day in days or [] if day.isoformat() not in done))
 
@@ -88,7 +93,8 @@ class _State:
         rows = pl.concat(list(parsed(hub, contract, delivery, rejects, deletions=declared.feed.mode == "intervals")))
         if declared.feed.mode == "intervals":
             rows = self._without_violations(rows, rejects, delivery)
-        merge, affects = self._merged(rows, day, index)
+        merge = self._merged(rows, day, index)
+        affects = merge.affects or (day, day)  # an empty interval: nothing changed
         write_id = hub.log.draw(f"write_id {contract.dataset}")
         path = rejects.keep(hub, write_id)
         rejects.check_tolerance(delivery, path)
@@ -108,14 +114,12 @@ class _State:
         self._observed.add(day)
         return Commit((entry,))
 
-    def _merged(self, rows: pl.DataFrame, day: date, index: int) -> tuple[Merge, tuple[date, date | None]]:
+    def _merged(self, rows: pl.DataFrame, day: date, index: int) -> Merge:
         feed = self._hub.catalogue.structured_dataset(self._contract.dataset).feed
         if feed.mode == "images":
-            merge = merge_image(self._rows, rows, self._contract, day=day, observed=self._observed, delivery=index)
-            return merge, (day, min((seen for seen in self._observed if seen > day), default=None))
+            return merge_image(self._rows, rows, self._contract, day=day, observed=self._observed, delivery=index)
         merging = amend_intervals if feed.other_dates == "amend" else replace_intervals
-        merge = merging(self._rows, rows, self._contract, delivery=index)
-        return merge, (merge.rows[VALID_FROM].min() or day, None)  # type: ignore[return-value]  # a date column
+        return merging(self._rows, rows, self._contract, delivery=index)
 
     def _without_violations(self, rows: pl.DataFrame, rejects: Rejects, delivery: Delivery) -> pl.DataFrame:
         amends = self._hub.catalogue.structured_dataset(self._contract.dataset).feed.other_dates == "amend"

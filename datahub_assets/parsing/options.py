@@ -24,6 +24,7 @@ class ValueOptions(_Declared):
     true_values: tuple[str, ...] = Field(("true", "1", "Y", "yes"), description="Texts that mean true (any case).")
     false_values: tuple[str, ...] = Field(("false", "0", "N", "no"), description="Texts that mean false (any case).")
     strip: bool = Field(True, description="Remove white space around values.")
+    ignore: tuple[str, ...] = Field((), description="Fields of the file that no column takes, by name or pattern (*).")
 
 
 class ControlTotal(_Declared):
@@ -70,6 +71,7 @@ class FixedWidthOptions(TextFileOptions):
 
     type: Literal["fixed_width"] = "fixed_width"
     fields: tuple[FixedField, ...]
+    short_lines: bool = Field(False, description="Blanks at the end of a line may be cut off.")
 
 
 class ExcelOptions(ValueOptions):

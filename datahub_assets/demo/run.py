@@ -1,0 +1,90 @@
+"""The demo from start to end: hub folder, Dagster with or without servers, the story, a summary."""
+
+import signal
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from datahub_assets.demo.feeds import provider_files
+from datahub_assets.demo.hub import dagster_home, prepare
+from datahub_assets.orchestration.in_process import InProcessDagster
+from datahub_assets.demo.servers import dagster_servers, free_port
+from datahub_assets.demo.story import Settle, play, wait_until_settled
+from datahub_assets.operations.expectations import status
+from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.receive import look
+from datahub_assets.orchestration.jobs import JUDGE
+
+_WORDS = Console(stderr=True)
+
+
+def open_demo(home: Path) -> Hub:
+    """The demo hub at ``home``, made if it is not there, its clock at the story's start or where it was left."""
+    settings = prepare(home)
+    if not (home / "clock").exists():
+        settings.set_clock(next(iter(provider_files())).arrives_at)
+    return Hub.open(settings, actor="demo")
+
+
+def run_once(home: Path) -> int:
+    """The story is loaded in this process; returns the number of runs that failed."""
+    hub = open_demo(home)
+    dagster = InProcessDagster(hub.settings, dagster_home(home))
+    failed: list[str] = []
+
+    def settle() -> None:
+        while True:
+            failed.extend(result.run_id for result in dagster.settle() if not result.success)
+            if not look(hub).waiting:
+                return
+            time.sleep(0.5)
+
+    try:
+        if _play(hub, settle):
+            dagster.run_job(JUDGE)
+    finally:
+        dagster.close()
+    _summary(hub)
+    for run_id in failed:
+        _WORDS.print(f"[red]failed run:[/red] {run_id}")
+    return len(failed)
+
+
+def serve(home: Path, port: int) -> int:
+    """Webserver and daemon run, the daemon's sensors load the story, and all keep running until Ctrl-C; returns 0."""
+    hub = open_demo(home)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _WORDS.status("starting Dagster") as starting, dagster_servers(home, free_port(port)) as address:
+        starting.stop()
+        _WORDS.print(f"Dagster UI: {address}")
+        try:
+            _play(hub, lambda: wait_until_settled(hub))
+            _summary(hub)
+            _WORDS.print(f"Asset graph: {address}/asset-groups\nThe hub:     datahub --home {home} status\nCtrl-C ends the servers.")
+            signal.pause()
+        except KeyboardInterrupt:
+            _WORDS.print("stopping the servers")
+    return 0
+
+
+def _play(hub: Hub, settle: Settle) -> int:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_WORDS) as progress:
+        bar = progress.add_task("the story", total=None)
+        dropped = play(hub, settle, lambda told: progress.update(bar, completed=told.files, total=told.total, description=told.text))
+        if not dropped:
+            progress.update(bar, description="every file of the story is there already", total=1, completed=1)
+        return dropped
+
+
+def _summary(hub: Hub) -> None:
+    title = f"The demo hub as of {hub.clock():%Y-%m-%d %H:%M} UTC, by its own clock"
+    table = Table("dataset", "state", "dates", "last date", "missing", "corrected", "rejected rows", title=title)
+    for name in hub.catalogue.datasets:
+        found = status(hub, name, hub.log.last(), hub.clock())
+        missing = ", ".join(str(day) for day in found.missing) or "-"
+        table.add_row(name, found.state, str(found.partitions), str(found.last_date), missing, str(found.corrected), str(found.rejected))
+    Console().print(table)

@@ -1,0 +1,83 @@
+"""Dagster's webserver and daemon as child processes, each in a session of its own, ended with the demo."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from datahub_assets.demo.hub import dagster_home, workspace
+from datahub_assets.errors import StoreUnavailable
+from datahub_assets.settings import process_environment
+
+START_SECONDS = 90
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port of 127.0.0.1 if it is free, else another."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise StoreUnavailable("No free port", where="127.0.0.1")
+
+
+@contextlib.contextmanager
+def dagster_servers(home: Path, port: int) -> Iterator[str]:
+    """Webserver and daemon run while the block does; gives the UI's address.
+
+    Raises:
+        StoreUnavailable: one of them ended, or the webserver does not answer in time; says which log to read.
+    """
+    commands = {
+        "webserver": ["dagster_webserver", "-w", str(workspace(home)), "-h", "127.0.0.1", "-p", str(port)],
+        "daemon": ["dagster._daemon", "run", "-w", str(workspace(home))],
+    }
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in commands.items():
+            running[name] = _start(home, name, command)
+        address = f"http://127.0.0.1:{port}"
+        _await(address, home, running)
+        yield address
+    finally:
+        for process in running.values():
+            _stop(process)
+
+
+def _start(home: Path, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
+    log = (dagster_home(home) / f"{name}.log").open("ab")
+    environment = process_environment(home, dagster_home(home))
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=log, stderr=log, env=environment, start_new_session=True, cwd=home
+    )
+
+
+def _await(address: str, home: Path, running: "dict[str, subprocess.Popen[bytes]]") -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        for name, process in running.items():
+            if process.poll() is not None:
+                raise StoreUnavailable(f"Dagster's {name} ended", got=f"exit code {process.returncode}", remedy=f"Read {dagster_home(home)}/{name}.log")
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/server_info", timeout=5) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.5)
+    raise StoreUnavailable("Dagster's webserver does not answer", where=address, remedy=f"Read {dagster_home(home)}/webserver.log")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends the process and what it started (its session), gently first."""
+    for sign, seconds in ((signal.SIGINT, 15), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,82 @@
+"""Catching up: everything in landing is received, and all that is behind follows, in order of arrival.
+
+With ``settings.history`` each file is known from its modification time on, and what follows from it too: so a history is
+loaded with the known times that it had (the demo's replay, a migration). Without, the clock's time counts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from datahub_assets.errors import DatahubError
+from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.inputs import InputFinder
+from datahub_assets.operations.publish import publish
+from datahub_assets.operations.receive import Received, look, receive, set_aside
+from datahub_assets.operations.stale import stale_extract, stale_structured
+from datahub_assets.operations.structure import Commit, structure
+from datahub_assets.operations.structure_bitemporal import structure_bitemporal
+from datahub_assets.schema.contract import Shape
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that catching up did: a file received or set aside, a dataset's commit, or an error that stopped a part."""
+
+    dataset: str | None
+    received: Received | None = None
+    commit: Commit | None = None
+    error: DatahubError | None = None
+    days: tuple[date, ...] = ()
+
+
+def catch_up(hub: Hub, *, on_total: Callable[[int], None] = lambda _: None) -> Iterator[Step]:
+    """Receive what is complete in landing, then structure and publish what is behind; an error stops its own part only.
+
+    Args:
+        on_total: is told how many files there are, before the first.
+    """
+    seen = look(hub)
+    on_total(len(seen.ready) + len(seen.refused))
+    for refused in seen.refused:
+        yield Step(refused.dataset, received=set_aside(hub, refused))
+    for arrival in seen.ready:
+        then = hub.at(arrival.file.modified_at) if hub.settings.history else hub
+        received = receive(then, arrival)
+        yield Step(arrival.dataset, received=received)
+        if hub.settings.history and received.outcome == "received":
+            yield from follow(then, [arrival.dataset])
+    if not hub.settings.history:
+        yield from follow(hub, list(hub.catalogue.structured))
+
+
+def follow(hub: Hub, datasets: Iterable[str]) -> Iterator[Step]:
+    """Whatever is behind in these structured datasets is structured, then the extracts that read them are published."""
+    names = list(datasets)
+    for name in names:
+        days = list(stale_structured(hub, name, hub.log.last()).days)
+        while days:  # one delivery at a time, so that one that cannot be taken stops no other
+            step = _attempt(name, days[:1], partial(structure_any, hub, name, days[:1]))
+            done = {change.partition for change in step.commit.changes} if step.commit else set()
+            days = [day for day in days[1:] if day.isoformat() not in done]
+            yield step
+    finder = InputFinder(hub, hub.log.last())
+    for extract in sorted({extract for name in names for extract in hub.catalogue.downstream[name]}):
+        behind = stale_extract(hub, extract, finder.position, finder).days
+        if behind:
+            yield _attempt(extract, behind, partial(publish, hub, extract, behind))
+
+
+def structure_any(hub: Hub, dataset: str, days: Sequence[date], *, again: bool = False) -> Commit:
+    """The days of a structured dataset of either shape are structured."""
+    if hub.catalogue.structured_dataset(dataset).shape is Shape.BITEMPORAL:
+        return structure_bitemporal(hub, dataset, list(days))
+    return structure(hub, dataset, days, again=again)
+
+
+def _attempt(dataset: str, days: Sequence[date], work: Callable[[], Commit]) -> Step:
+    try:
+        return Step(dataset, commit=work(), days=tuple(days))
+    except DatahubError as error:
+        return Step(dataset, error=error, days=tuple(days))

@@ -1,0 +1,104 @@
+"""Notifications: what is late, failed, rejected or in conflict, by webhook and e-mail, each with a link.
+
+A receiver that does not answer is told three times and then left: a notification never fails the work it is about.
+"""
+
+import json
+import logging
+import smtplib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from functools import partial
+
+import requests
+from tenacity import RetryError, retry, stop_after_attempt, wait_exponential
+
+from datahub_assets.operations.expectations import status
+from datahub_assets.operations.follow import Step
+from datahub_assets.operations.hub import Hub
+from datahub_assets.settings import Notifications
+
+TIMEOUT_SECONDS = 10
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to tell. ``kind``: late, failed, rejected, conflict or set aside."""
+
+    kind: str
+    dataset: str
+    title: str
+    text: str
+    link: str
+
+
+def notify(hub: Hub, notices: Iterable[Notice]) -> int:
+    """Each notice is sent to every receiver that is set; returns how many sendings failed."""
+    settings, failed = hub.settings.notifications, 0
+    for notice in notices:
+        sendings: list[Callable[[], None]] = []
+        if settings.webhook_url:
+            sendings.append(partial(_post, settings.webhook_url, notice))
+        if settings.email_to:
+            sendings.append(partial(_mail, settings, notice))
+        for send in sendings:
+            try:
+                send()
+            except (RetryError, OSError, smtplib.SMTPException, requests.RequestException) as error:
+                failed += 1
+                _LOG.warning("notification not sent: %s (%s)", notice.title, error)
+    return failed
+
+
+def step_notices(hub: Hub, step: Step) -> list[Notice]:
+    """What a step of catching up gives reason to tell."""
+    name = step.dataset or "landing"
+    if step.error:
+        kind = "conflict" if step.error.retry_helps else "failed"
+        return [Notice(kind, name, f"{name}: {step.error.what}", str(step.error), link_to(hub, name))]
+    if step.received and step.received.outcome == "set aside":
+        text = f"{step.received.name} was set aside: {step.received.reason}"
+        return [Notice("set aside", name, f"{step.received.name} set aside", text, link_to(hub, name))]
+    return [
+        Notice("rejected", name, f"{name} {change.partition or change.observed}: {change.rejected} rows rejected",
+               f"{change.rejected} of {change.rows_read} rows; see: datahub rejects show {change.rejects}", link_to(hub, name))
+        for change in (step.commit.changes if step.commit else ()) if change.rejected
+    ]  # fmt: skip
+
+
+def late_notices(hub: Hub, position: int, now: datetime) -> list[Notice]:
+    """Datasets whose newest expected business date is not there."""
+    found = [status(hub, dataset, position, now) for dataset in hub.catalogue.datasets]
+    return [
+        Notice("late", one.dataset, f"{one.dataset} is late", f"expected {one.expected_date}, last is {one.last_date}", link_to(hub, one.dataset))
+        for one in found if one.state == "late"
+    ]  # fmt: skip
+
+
+def link_to(hub: Hub, dataset: str) -> str:
+    """The dataset's page in the Dagster UI."""
+    if dataset not in hub.catalogue.datasets:
+        return hub.settings.dagster_url
+    layer = "structured" if dataset in hub.catalogue.structured else "published"
+    return f"{hub.settings.dagster_url}/assets/{layer}/{dataset}"
+
+
+@retry(stop=stop_after_attempt(3), wait=wait_exponential(multiplier=0.5, max=5), reraise=True)
+def _post(url: str, notice: Notice) -> None:
+    answer = requests.post(
+        url, data=json.dumps(asdict(notice)), headers={"Content-Type": "application/json"}, timeout=TIMEOUT_SECONDS
+    )
+    answer.raise_for_status()
+
+
+@retry(stop=stop_after_attempt(3), wait=wait_exponential(multiplier=0.5, max=5), reraise=True)
+def _mail(settings: Notifications, notice: Notice) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = settings.email_from, ", ".join(settings.email_to)
+    message["Subject"] = f"[datahub] {notice.title}"
+    message.set_content(f"{notice.text}\n\n{notice.link}\n")
+    with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS) as server:
+        server.send_message(message)

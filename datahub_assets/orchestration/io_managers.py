@@ -1,0 +1,119 @@
+"""IO managers: raw files on the hub's filesystem, structured rows in tables, extracts in Parquet.
+
+The assets of the catalogue commit in their bodies (a commit is more than a write); for them ``handle_output`` makes sure that
+what they say is really there. Assets of your own can hand over frames and take them: an asset that returns rows of a declared dataset
+has them committed, and one that takes a dataset's asset as input gets its rows at the position that the run holds.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, TypeAlias
+
+import dagster as dg
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+from datahub_assets.errors import StoreCorrupt
+from datahub_assets.history.log import Delivery
+from datahub_assets.operations.frames import commit_frame
+from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.publish import extract_contract
+from datahub_assets.operations.read import read
+from datahub_assets.operations.structure import Commit
+from datahub_assets.orchestration.names import dataset_of
+from datahub_assets.orchestration.resource import HubResource, held_position
+from datahub_assets.stores.vault import delivery_path
+
+Frame: TypeAlias = pa.Table | pl.DataFrame | pd.DataFrame
+
+
+class RawFileIOManager(dg.ConfigurableIOManager):
+    """Deliveries of a feed: their bytes are in the vault, on the MapR filesystem or a local folder."""
+
+    hub: HubResource
+
+    def handle_output(self, context: dg.OutputContext, obj: Sequence[Delivery]) -> None:
+        """Each delivery's bytes are in the vault, whole.
+
+        Raises:
+            StoreCorrupt: the vault lacks one.
+        """
+        hub = self.hub.open(context.run_id)
+        for delivery in obj:
+            if not hub.files.exists(delivery_path(delivery)):
+                raise StoreCorrupt("Delivery missing in the vault", where=delivery_path(delivery), expected=f"{delivery.size} bytes")
+
+    def load_input(self, context: dg.InputContext) -> list[Delivery]:
+        """The deliveries that the wanted business dates are made from, in the order of deliveries."""
+        hub, dataset = self.hub.open(_run_id(context)), dataset_of(context.asset_key)
+        position = hub.log.last()
+        found = {d.receipt: d for day in _days(context) for d in hub.log.standing_deliveries(dataset, position, day)}
+        return [found[receipt] for receipt in sorted(found)]
+
+
+class _DatasetIOManager(dg.ConfigurableIOManager):
+    """What tables and extracts have in common: commits are looked up, inputs are read at the run's position."""
+
+    hub: HubResource
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The rows of the wanted business dates: a pyarrow table, or polars or pandas where the parameter's type says so."""
+        hub, dataset = self.hub.open(_run_id(context)), dataset_of(context.asset_key)
+        days = _days(context) if context.has_asset_partitions else None
+        tables = list(read(hub, dataset, held_position(hub), days))
+        table = pa.concat_tables([_schema(hub, dataset).empty_table(), *tables])
+        wanted = context.dagster_type.typing_type
+        if wanted is pl.DataFrame:
+            return pl.DataFrame(table)
+        return table.to_pandas() if wanted is pd.DataFrame else table
+
+    def _require_committed(self, hub: Hub, commit: Commit) -> None:
+        for change in commit.changes:
+            found = hub.log.change(change.dataset, change.partition, hub.log.last())
+            if found is None or found[1].write_id < change.write_id:
+                raise StoreCorrupt("Commit missing in the log", where=f"{change.dataset} {change.partition}", expected=f"T{change.write_id}")
+
+
+class HBaseIOManager(_DatasetIOManager):
+    """Rows of structured datasets in the hub's tables: HBase or MapR-DB, or the embedded store."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Commit | Frame) -> None:
+        """A commit is really in the log; a frame is checked against the contract and committed as the partition's image."""
+        hub = self.hub.open(context.run_id)
+        if not isinstance(obj, Commit):
+            (day,) = _days(context)
+            obj = commit_frame(hub, dataset_of(context.asset_key), day, _arrow(obj))
+        self._require_committed(hub, obj)
+
+
+class ExtractIOManager(_DatasetIOManager):
+    """Extracts: immutable Parquet under an Iceberg table."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Commit) -> None:
+        """The commit is in the log and its files are there."""
+        hub = self.hub.open(context.run_id)
+        self._require_committed(hub, obj)
+        for file in (file for change in obj.changes for file in change.files):
+            if not hub.files.exists(file.path):
+                raise StoreCorrupt("Extract file missing", where=file.path, expected=f"{file.size} bytes")
+
+
+def _schema(hub: Hub, dataset: str) -> pa.Schema:
+    contract = extract_contract(hub, dataset) if dataset in hub.catalogue.extracts else hub.contract(dataset)
+    return contract.arrow_schema
+
+
+def _arrow(frame: Frame) -> pa.Table:
+    if isinstance(frame, pa.Table):
+        return frame
+    return frame.to_arrow() if isinstance(frame, pl.DataFrame) else pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
+    return [date.fromisoformat(key) for key in context.asset_partition_keys]
+
+
+def _run_id(context: dg.InputContext) -> str:
+    # the upstream's run id is not this run's: the run that loads is found on the step
+    return context.step_context.run_id if context.has_step_context else "input"  # type: ignore[attr-defined]

@@ -1,0 +1,27 @@
+"""Names of things in Dagster: asset keys, groups, pools, tags."""
+
+import dagster as dg
+
+RAW, STRUCTURED, PUBLISHED = "raw", "structured", "published"
+TRIGGER = "datahub/trigger"
+"""Run tag: what asked for the run (``landing``, ``follow``, …). Runs of sensors wait quietly for inputs; a person's do not."""
+
+
+def asset_key(layer: str, dataset: str) -> dg.AssetKey:
+    """Key of a dataset's asset in a layer: [layer, domain, name]."""
+    return dg.AssetKey([layer, *dataset.split("/")])
+
+
+def dataset_of(key: dg.AssetKey) -> str:
+    """The dataset that an asset is of."""
+    return "/".join(key.path[1:])
+
+
+def op_name(layer: str, dataset: str) -> str:
+    """Name of the op that makes the asset."""
+    return f"{layer}__{dataset.replace('/', '__')}"
+
+
+def pool(layer: str, dataset: str) -> str:
+    """Pool that lets one run at a time write a dataset's asset."""
+    return f"{layer}_{dataset.replace('/', '_')}"
