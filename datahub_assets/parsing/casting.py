@@ -42,7 +42,9 @@ def cast(raw: pl.DataFrame, columns: Sequence[Column], options: ValueOptions) ->
         The frame, and failures with rule ``type`` (not such a value), ``precision`` (a decimal with more digits than
         its type holds: nothing is rounded) or ``finite`` (infinity or not-a-number).
     """
-    cleaned = raw.select(clean(pl.col(c.name), options) if raw.schema[c.name] == pl.String else pl.col(c.name) for c in columns)
+    cleaned = raw.select(
+        clean(pl.col(c.name), options) if raw.schema[c.name] == pl.String else pl.col(c.name) for c in columns
+    )
     typed = cleaned.select(_typed(c, cleaned.schema[c.name], options).alias(c.name) for c in columns)
     failures = []
     for column in columns:
@@ -70,7 +72,8 @@ def number_text(text: pl.Expr, options: ValueOptions) -> pl.Expr:
     """Numbers with ``.`` and no thousands separators; null where marks stand in the wrong places."""
     mark, thousands = options.decimal_mark, options.thousands
     if thousands:
-        grouped = rf"^[+-]?[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{2,3}})*{re.escape(thousands)}[0-9]{{3}}(?:{re.escape(mark)}|$)"
+        by = re.escape(thousands)
+        grouped = rf"^[+-]?[0-9]{{1,3}}(?:{by}[0-9]{{2,3}})*{by}[0-9]{{3}}(?:{re.escape(mark)}|$)"
         right = ~text.str.contains(thousands, literal=True) | text.str.contains(grouped)
         text = pl.when(right).then(text.str.replace_all(thousands, "", literal=True))
     if mark == ",":
@@ -101,7 +104,9 @@ def _from_text(text: pl.Expr, to: LogicalType, options: ValueOptions) -> pl.Expr
         case Kind.INT32 | Kind.INT64 | Kind.DECIMAL:
             return number_text(text, options).cast(to.polars, strict=False)
         case Kind.BOOLEAN:
-            words = {word.lower(): False for word in options.false_values} | {word.lower(): True for word in options.true_values}
+            words = {word.lower(): False for word in options.false_values} | {
+                word.lower(): True for word in options.true_values
+            }
             return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
         case Kind.DATE:
             return _date(text, options)
@@ -197,7 +202,7 @@ def _failures(column: Column, text: pl.Series, values: pl.Series, options: Value
         rule = pl.when(plain.str.contains(_NUMERIC)).then(pl.lit("precision")).otherwise(rule)
     if other == "finite":
         rule = pl.when(plain.cast(pl.Float64, strict=False).is_not_null()).then(pl.lit("finite")).otherwise(rule)
-    return lost.select("row", pl.lit(column.name).alias("column"), rule.alias("rule")).cast(dict(FAILURES))
+    return lost.select("row", pl.lit(column.name).alias("column"), rule.alias("rule")).cast(FAILURES)
 
 
 def type_text(column: Column, options: ValueOptions) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ _EXACT = pl.Decimal(38, 18)
 
 
 def summed_fields(control: ControlTotal | None) -> tuple[str, ...]:
-    """Fields whose totals the control line tells, as its pattern's groups write them (``_`` for what is no letter).
+    r"""Fields whose totals the control line tells, as its pattern's groups write them (``_`` for what is no letter).
 
     >>> summed_fields(ControlTotal(pattern=r"T;(?P<rows>\d+);(?P<sum_market_value>.*)"))
     ('market_value',)
@@ -25,7 +25,9 @@ def summed_fields(control: ControlTotal | None) -> tuple[str, ...]:
     try:
         groups = re.compile(control.pattern).groupindex
     except re.error as error:
-        raise DeclarationError("Control pattern is no regular expression", got=control.pattern, expected=str(error)) from None
+        raise DeclarationError(
+            "Control pattern is no regular expression", got=control.pattern, expected=str(error)
+        ) from None
     return tuple(group.removeprefix(_SUM) for group in groups if group.startswith(_SUM))
 
 
@@ -44,10 +46,12 @@ class ControlTotals:
         names = {re.sub(r"\W", "_", name): name for name in batch.fields.columns}
         for field in self._sums:
             if field not in names:
-                raise DeclarationError("Control total of a field that is not read", got=field, expected=", ".join(names))
+                raise DeclarationError(
+                    "Control total of a field that is not read", got=field, expected=", ".join(names)
+                )
             texts = batch.fields.select(clean(pl.col(names[field]), self._options).alias("text"))
-            values = texts.select(number_text(pl.col("text"), self._options).cast(_EXACT, strict=False))
-            values = values.to_series()
+            numbers = number_text(pl.col("text"), self._options).cast(_EXACT, strict=False)
+            values = texts.select(numbers).to_series()
             total = values.sum()
             self._sums[field] += Decimal(0) if total is None else Decimal(str(total))
             self._unreadable[field] += values.null_count() - texts["text"].null_count()
@@ -67,7 +71,8 @@ class ControlTotals:
                 "Control line is missing", where=f"the file's {self._control.at}", got=repr("; ".join(lines)[:200]),
                 expected=f"a line that matches {self._control.pattern}", remedy="Ask for the whole file: it may have been cut off",
             )  # fmt: skip
-        problems = [text for name, said in match.groupdict().items() if said is not None and (text := self._difference(name, said))]
+        said = {group: text for group, text in match.groupdict().items() if text is not None}
+        problems = [problem for group, text in said.items() if (problem := self._difference(group, text))]
         if problems:
             raise DeliveryMalformed(
                 "Control total differs", where=f"the file's {self._control.at}: {match[0]!r}", got=f"{self._rows} records",
@@ -81,11 +86,15 @@ class ControlTotals:
         except ArithmeticError:
             return f"{group}: the control line says {said!r}, which is no number"
         if group == "rows":
-            return f"rows: the control line says {expected}, the file has {self._rows}" if expected != self._rows else None
+            return (
+                f"rows: the control line says {expected}, the file has {self._rows}" if expected != self._rows else None
+            )
         if not group.startswith(_SUM):
             return None
         field = group.removeprefix(_SUM)
         if expected == self._sums[field]:
             return None
         extra = f" ({self._unreadable[field]} values are no numbers)" if self._unreadable[field] else ""
-        return f"sum of {field}: the control line says {expected}, the file has {self._sums[field].normalize():f}{extra}"
+        return (
+            f"sum of {field}: the control line says {expected}, the file has {self._sums[field].normalize():f}{extra}"
+        )

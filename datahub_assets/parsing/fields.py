@@ -72,5 +72,10 @@ class FieldRules:
 def _malformed(names: Sequence[str], named: Sequence[str], where: str, problems: list[str]) -> DeliveryMalformed:
     got, expected = ", ".join(map(repr, names))[:1_000], ", ".join(map(repr, named))[:1_000]
     return DeliveryMalformed(
-        "Fields are not as declared", where=where, got=got or "no fields", expected=expected, remedy=_REMEDY, problems=problems
+        "Fields are not as declared",
+        where=where,
+        got=got or "no fields",
+        expected=expected,
+        remedy=_REMEDY,
+        problems=problems,
     )

@@ -105,7 +105,8 @@ class ParquetOptions(ValueOptions):
 
 
 FormatOptions = Annotated[
-    CsvOptions | FixedWidthOptions | ExcelOptions | JsonOptions | XmlOptions | ParquetOptions, Field(discriminator="type")
+    CsvOptions | FixedWidthOptions | ExcelOptions | JsonOptions | XmlOptions | ParquetOptions,
+    Field(discriminator="type"),
 ]
 
 

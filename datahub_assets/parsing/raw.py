@@ -59,7 +59,9 @@ class RawBatch:
             return [self]
         cuts = range(0, self.fields.height, rows)
         return [
-            RawBatch(self.fields[i : i + rows], self.lines[i : i + rows], self.unreadable if i == 0 else (), self.has_nul)
+            RawBatch(
+                self.fields[i : i + rows], self.lines[i : i + rows], self.unreadable if i == 0 else (), self.has_nul
+            )
             for i in cuts
         ]
 

@@ -30,7 +30,9 @@ class TextFile:
         self.foot: list[str] = []
         self.head = self._read_head(skip + head_lines)
         if len(self.head) < skip + head_lines or not (self.head or self._first):
-            raise no_records("end of file" if self.head else "an empty file", f"{skip + head_lines} lines, then records")
+            raise no_records(
+                "end of file" if self.head else "an empty file", f"{skip + head_lines} lines, then records"
+            )
 
     def _read_head(self, count: int) -> list[str]:
         head: list[str] = []
@@ -66,7 +68,9 @@ class TextFile:
 
 def no_records(got: str, expected: str, where: str | None = None) -> DeliveryMalformed:
     """The error for a file with nothing in it."""
-    return DeliveryMalformed("File has no records", where=where, got=got, expected=expected, remedy="Ask for the file again")
+    return DeliveryMalformed(
+        "File has no records", where=where, got=got, expected=expected, remedy="Ask for the file again"
+    )
 
 
 def _before_last_lines(data: bytes, count: int) -> int:

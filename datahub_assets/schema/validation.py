@@ -48,7 +48,8 @@ def _limit(column: Column, limit: Any) -> pl.Expr:
         return pl.lit(Decimal(str(limit)))
     if kind in (Kind.INT32, Kind.INT64, Kind.FLOAT64):
         return pl.lit(int(limit) if float(limit).is_integer() and kind is not Kind.FLOAT64 else float(limit))
-    raise DeclarationError("Check does not fit the type", where=column.name, got=f"a limit on {column.type}", expected="a number or day")
+    got = f"a limit on {column.type}"
+    raise DeclarationError("Check does not fit the type", where=column.name, got=got, expected="a number or a day")
 
 
 def _day(limit: Any) -> date:
@@ -172,7 +173,9 @@ def violations(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 
 def _located(frame: pl.DataFrame, errors: SchemaErrors, rules: dict[tuple[str, str], pl.Expr]) -> pl.DataFrame:
     """Rows of the rules that pandera found broken."""
-    broken = [(error.schema.name, error.check.name if isinstance(error.check, pa.Check) else None, error) for error in errors.schema_errors]
+    broken = [
+        (str(error.schema.name), str(getattr(error.check, "name", None)), error) for error in errors.schema_errors
+    ]
     strange = [str(error).splitlines()[0] for column, rule, error in broken if (column, rule) not in rules]
     if strange:
         raise DeclarationError("Frame does not have the contract's columns", got="; ".join(strange))
