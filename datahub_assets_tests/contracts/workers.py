@@ -11,7 +11,6 @@ from datahub_assets.errors import StoreConflict
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.stores.commit_log import CommitLog
 from datahub_assets.stores.files import FileStore
-from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets.stores.vault import Vault
 from datahub_assets_tests.contracts.around import Signals
 from datahub_assets_tests.contracts.implementations import FilesAt, TablesAt
@@ -176,7 +175,7 @@ def commit_and_signal(connection: Connection, at: TablesAt, partition: str, numb
     connection.send(commit(log, "signalled", "t/t", partition).position)
 
 
-def append_and_die(tables: TablesAt, files: FilesAt, draft: Entry, before: int) -> None:
+def append_and_die(_: Connection, tables: TablesAt, files: FilesAt, draft: Entry, before: int) -> None:
     """Appends the draft, and is killed in place of the n-th file that its copy into the vault publishes."""
     log = CommitLog(tables.open())
     vault = Vault(DiesAtPublish(files.open(), before))  # type: ignore[arg-type]
@@ -189,6 +188,3 @@ def state_elsewhere(at: TablesAt, position: int) -> tuple[int, dict[str | None, 
     log = CommitLog(at.open())
     holds = write_ids(log, position)  # asked first: the answer must not depend on asking for the end before
     return log.last(), holds
-
-
-__all__ = ["TableStore"]
