@@ -7,7 +7,7 @@ log names it; what was written for nothing (a conflict, too many rejects, a kill
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -16,8 +16,9 @@ import pyarrow as pa
 from datahub_assets.catalogue.models import StructuredDataset
 from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
 from datahub_assets.history.log import Change, Delivery, Entry
+from datahub_assets.history.snapshot import Delivered, fold
+from datahub_assets.operations.deliveries import DuplicateKeys, one_pass, whole
 from datahub_assets.operations.hub import CODE_VERSION, Hub
-from datahub_assets.operations.plans import parse_plan
 from datahub_assets.operations.receive import expected_file
 from datahub_assets.operations.rejects import Rejects
 from datahub_assets.schema.contract import BUSINESS_DATE, DELIVERY, Contract
@@ -103,11 +104,17 @@ def _commit_image(
 ) -> Commit:
     declared = hub.catalogue.structured_dataset(contract.dataset)
     before = {day: hub.log.change(contract.dataset, day.isoformat(), position) for day in days}
-    write_id = hub.log.draw(f"write_id {contract.dataset}")
-    images = {day: _Image(ImageSummary(keep_hashes=before[day] is not None)) for day in days}
-    rejects = Rejects(declared, days)
-    batches = _fold(hub, contract, basis, days, rejects) if len(basis) > 1 else _stream(hub, contract, basis[0], days, rejects)
-    hub.structured.write(contract, _counted(contract, batches, images), write_id)
+    suspects: pl.Series | None = None
+    while True:
+        write_id = hub.log.draw(f"write_id {contract.dataset}")
+        images = {day: _Image(ImageSummary(keep_hashes=before[day] is not None)) for day in days}
+        rejects = Rejects(declared, days)
+        folded = _fold if len(basis) > 1 else _stream
+        try:
+            hub.structured.write(contract, _counted(contract, folded(hub, contract, basis, days, rejects, suspects), images), write_id)
+            break
+        except DuplicateKeys as found:  # rows were written already: once more, under another write id
+            suspects = found.suspects
     path = rejects.keep(hub, write_id)
     rejects.check_tolerance(basis[-1], path)
     changes = []
@@ -145,23 +152,23 @@ def _check_rows(declared: StructuredDataset, day: date, image: _Image, delivery:
 
 
 def _stream(
-    hub: Hub, contract: Contract, delivery: Delivery, days: list[date], rejects: Rejects
+    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], rejects: Rejects, suspects: pl.Series | None
 ) -> Iterator[tuple[date, pa.Table]]:
     """The rows of the days in one delivery, batch by batch."""
-    for rows in parsed(hub, contract, delivery, rejects):
+    for rows in one_pass(hub, contract, basis[0], rejects, suspects):
         for day, part in _by_day(rows, days):
             yield day, _stored(part.with_columns(pl.lit(0, pl.UInt32).alias(DELIVERY)), contract)
 
 
 def _fold(
-    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], rejects: Rejects
+    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], rejects: Rejects, _: pl.Series | None
 ) -> Iterator[tuple[date, pa.Table]]:
     """The image of each day that the deliveries make, amended one after the other."""
-    whole = [pl.concat(list(parsed(hub, contract, delivery, rejects, deletions=True))) for delivery in basis]
+    frames = [whole(hub, contract, delivery, rejects) for delivery in basis]
     for day in days:
         told = [
             Delivered(delivery.receipt, rows.filter(pl.col(BUSINESS_DATE) == day), amends=delivery.file_date not in (day, None))
-            for delivery, rows in zip(basis, whole, strict=True)
+            for delivery, rows in zip(basis, frames, strict=True)
         ]
         image, _ = fold(told, contract)
         yield day, _stored(image, contract)

@@ -18,10 +18,11 @@ from datahub_assets.history.log import Change, Delivery
 from datahub_assets.history.provenance import Receipt, compact, share
 from datahub_assets.history.state import delivery_order
 from datahub_assets.history.versions import standing
+from datahub_assets.operations.deliveries import whole
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.receive import expected_file
 from datahub_assets.operations.rejects import Rejects
-from datahub_assets.operations.structure import Commit, parsed
+from datahub_assets.operations.structure import Commit
 from datahub_assets.schema.contract import VALID_FROM, Contract
 from datahub_assets.stores.structured import concat
 
@@ -90,7 +91,7 @@ class _State:
         day = day_of(delivery)
         rejects = Rejects(declared, [day])
         index = self._index(delivery.receipt)
-        rows = pl.concat(list(parsed(hub, contract, delivery, rejects, deletions=declared.feed.mode == "intervals")))
+        rows = whole(hub, contract, delivery, rejects)
         if declared.feed.mode == "intervals":
             rows = self._without_violations(rows, rejects, delivery)
         merge = self._merged(rows, day, index)

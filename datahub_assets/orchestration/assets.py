@@ -1,5 +1,6 @@
 """The catalogue's assets: for each dataset raw and structured, for each extract published; bodies of a few lines."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -211,7 +212,8 @@ def _received(hub: Hub, dataset: str, days: Sequence[date], *, is_patient: bool)
 
 
 def _tags(declared: StructuredDataset | ExtractDataset) -> dict[str, str]:
-    return {"domain": declared.domain, "classification": declared.classification, **declared.tags}
+    tags = {"domain": declared.domain, "classification": declared.classification, **declared.tags}
+    return {name: re.sub(r"[^A-Za-z0-9_.-]", "_", value)[:63] for name, value in tags.items()}  # what Dagster allows in a tag
 
 
 def _freshness(declared: StructuredDataset | ExtractDataset) -> dg.FreshnessPolicy | None:

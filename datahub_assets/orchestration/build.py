@@ -1,5 +1,7 @@
 """Settings and catalogue → Dagster definitions."""
 
+import warnings
+
 import dagster as dg
 
 from datahub_assets.catalogue.loading import load
@@ -8,6 +10,8 @@ from datahub_assets.orchestration.io_managers import ExtractIOManager, HBaseIOMa
 from datahub_assets.orchestration.resource import HubResource
 from datahub_assets.orchestration.sensors import JOBS, SENSORS, schedules
 from datahub_assets.settings import Settings
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)  # code references: what they show is worth a change of their API
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

@@ -115,5 +115,8 @@ def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
 
 
 def _run_id(context: dg.InputContext) -> str:
-    # the upstream's run id is not this run's: the run that loads is found on the step
-    return context.step_context.run_id if context.has_step_context else "input"  # type: ignore[attr-defined]
+    # the upstream's run is not the one that loads; outside of a run (tests, notebooks) there is no step
+    try:
+        return context.step_context.run_id
+    except dg.DagsterInvariantViolationError:
+        return "input"
