@@ -72,7 +72,8 @@ class ControlTotals:
                 expected=f"a line that matches {self._control.pattern}", remedy="Ask for the whole file: it may have been cut off",
             )  # fmt: skip
         said = {group: text for group, text in match.groupdict().items() if text is not None}
-        problems = [problem for group, text in said.items() if (problem := self._difference(group, text))]
+        differences = (self._difference(group, text) for group, text in said.items())
+        problems = [difference for difference in differences if difference]
         if problems:
             raise DeliveryMalformed(
                 "Control total differs", where=f"the file's {self._control.at}: {match[0]!r}", got=f"{self._rows} records",

@@ -34,7 +34,7 @@ def read_csv(stream: BinaryIO, options: CsvOptions, rules: FieldRules, block_byt
     file = TextFile(stream, options, block_bytes, int(options.header), cut)
     header_line = len(file.head)
     names = _header(file.head[-1], options) if options.header else list(options.field_names)
-    if not names:
+    if not names and not options.header:
         raise DeclarationError("Names of the fields are not declared", got="no header", expected="field_names")
     rules.check(names, f"line {header_line}" if options.header else "field_names")
     totals, read = ControlTotals(options), _BlockReader(options, names, rules.read(names))
@@ -76,6 +76,8 @@ class _BlockReader:
         self._ragged: list[tuple[int, int, str]] = []
 
     def __call__(self, block: TextBlock) -> RawBatch:
+        if self._options.multiline:
+            _check_quotes(block, self._options)
         lines = _record_lines(block, self._quote if self._options.multiline else None)
         table = self._table(block.data)
         open_quotes: list[Unreadable] = []
@@ -164,27 +166,31 @@ def _record_cut(options: CsvOptions) -> Callable[[bytes, int], int]:
         raise DeclarationError(
             "Values over several lines need a quote", got="multiline without quote", expected="a quote character"
         )
-    quote, mark = options.quote.encode()[0], options.delimiter.encode()[0]
+    quote = options.quote.encode()[0]
 
     def cut(data: bytes, line: int) -> int:
         raw = np.frombuffer(data, np.uint8)
-        quotes = np.flatnonzero(raw == quote)
-        _check_strays(raw, quotes, quote, mark, line)
         ends = np.flatnonzero(raw == 10)
-        outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
+        outside = ends[np.searchsorted(np.flatnonzero(raw == quote), ends) % 2 == 0]
         return int(outside[-1]) + 1 if len(outside) else 0
 
     return cut
 
 
-def _check_strays(raw: NDArray[np.uint8], quotes: NDArray[np.int64], quote: int, mark: int, line: int) -> None:
-    """A quote opens where a field begins: else no one can say where records end."""
+def _check_quotes(block: TextBlock, options: CsvOptions) -> None:
+    """Every quote opens where a field begins and closes: else no one can say where records end."""
+    quote, mark = str(options.quote).encode()[0], options.delimiter.encode()[0]
+    raw = np.frombuffer(block.data, np.uint8)
+    quotes = np.flatnonzero(raw == quote)
     opening = quotes[::2]
-    opening = opening[opening > 0]
-    stray = opening[~np.isin(raw[opening - 1], (quote, mark, 10))]
+    stray = opening[(opening > 0) & ~np.isin(raw[opening - 1], (quote, mark, 10))]
     if len(stray):
-        at = line + int(np.count_nonzero(raw[: stray[0]] == 10))
-        raise DeliveryMalformed(
-            "Quote inside a value", where=f"line {at}", got="a quote that neither begins a field nor is doubled",
-            expected="quoted values, quotes in them doubled", remedy="Ask for a corrected file, or declare multiline: false",
-        )  # fmt: skip
+        place, got = stray[0], "a quote that neither begins a field nor is doubled"
+    elif len(quotes) % 2:
+        place, got = quotes[-1], "a quote that does not close"
+    else:
+        return
+    raise DeliveryMalformed(
+        "Quotes do not match", where=f"line {block.first_line + block.data.count(10, 0, place)}", got=got,
+        expected="quoted values, quotes in them doubled", remedy="Ask for a corrected file, or declare multiline: false",
+    )  # fmt: skip

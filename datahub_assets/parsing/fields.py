@@ -19,6 +19,7 @@ class FieldRules:
         takes_all: other fields are read too (wide to long).
         ignore: names or patterns of fields to leave out; a required field is never left out.
         sparse_required: fields that some record has to have, where records name their fields (JSON, XML).
+        only: of all these, the fields to read; the others are only checked to be there.
     """
 
     required: tuple[str, ...]
@@ -26,6 +27,7 @@ class FieldRules:
     takes_all: bool = False
     ignore: tuple[str, ...] = ()
     sparse_required: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -42,7 +44,8 @@ class FieldRules:
 
     def read(self, names: Iterable[str]) -> list[str]:
         """The fields to read, in the file's order."""
-        return [name for name in names if not self.is_ignored(name) and not self.is_unknown(name)]
+        read = [name for name in names if not self.is_ignored(name) and not self.is_unknown(name)]
+        return read if self.only is None else [name for name in read if name in self.only]
 
     def check(self, names: Sequence[str], where: str) -> None:
         """Nothing happens when the header is as declared.

@@ -54,7 +54,7 @@ def text_blocks(stream: BinaryIO, encoding: str, block_bytes: int, cut: Cut | No
         data = b"".join(held)
         end = (cut or _line_end)(data, line)
         if not end and size > MAX_LINE_BYTES:
-            raise _too_long(line, "a record whose quote does not close", size)
+            raise _too_long(line, "a record whose quote does not close,")
         if end:
             yield TextBlock(data[:end], line)
             line += data.count(b"\n", 0, end)
@@ -75,18 +75,18 @@ def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
         first = piece.find(b"\n")
         open_bytes += len(piece) if first < 0 else first
         if open_bytes > MAX_LINE_BYTES:
-            raise _too_long(line, "a line", open_bytes)
+            raise _too_long(line, "a line")
         if first >= 0:
             line += piece.count(b"\n")
             open_bytes = len(piece) - piece.rfind(b"\n") - 1
         yield piece
 
 
-def _too_long(line: int, what: str, size: int) -> DeliveryMalformed:
+def _too_long(line: int, what: str) -> DeliveryMalformed:
     return DeliveryMalformed(
         "Line too long",
         where=f"line {line}",
-        got=f"{what} of more than {size / 2**20:.0f} MB",
+        got=f"{what} of more than {MAX_LINE_BYTES // 2**20} MB",
         expected=f"at most {MAX_LINE_BYTES // 2**20} MB",
         remedy="Ask for a corrected file; check the declared format, line ends and quote",
     )
@@ -115,7 +115,8 @@ def _utf8(stream: BinaryIO, encoding: str, piece_bytes: int) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(name)()
     ascii_based, offset, line = name.startswith(_ASCII_BASED), 0, 1
     while True:
-        raw = stream.read(piece_bytes)
+        raw = stream.read(max(piece_bytes, 4))  # a byte-order mark in one piece
+        last = not raw
         pending = decoder.getstate()[0]
         if offset == 0 and name == "utf-8" and raw.startswith(codecs.BOM_UTF8):
             raw, offset = raw[3:], 3
@@ -123,7 +124,7 @@ def _utf8(stream: BinaryIO, encoding: str, piece_bytes: int) -> Iterator[bytes]:
             text = raw
         else:
             try:
-                text = decoder.decode(raw, final=not raw).encode("utf-8", "strict")
+                text = decoder.decode(raw, final=last).encode("utf-8", "strict")
             except UnicodeDecodeError as error:
                 raise _bad_byte(error, encoding, offset - len(pending), line) from None
             except UnicodeEncodeError:
@@ -131,7 +132,7 @@ def _utf8(stream: BinaryIO, encoding: str, piece_bytes: int) -> Iterator[bytes]:
         if text:
             yield text
             line += text.count(b"\n") or (text.count(b"\r"))
-        if not raw:
+        if last:
             return
         offset += len(raw)
 
