@@ -31,12 +31,18 @@ def create_cut(hub: Hub, name: str, position: int | None = None, note: str = "")
     if standing:
         if position not in (None, standing.position):
             raise QueryError(
-                "The cut has another position", where=name, got=str(position), expected=str(standing.position), remedy="Choose another name"
+                "The cut has another position",
+                where=name,
+                got=str(position),
+                expected=str(standing.position),
+                remedy="Choose another name",
             )
         return standing, False
     wanted = last if position is None else position
     if not 0 <= wanted <= last:
-        raise QueryError("No such position", got=str(wanted), expected=f"0 to {last}" if last >= 0 else "a log with entries")
+        raise QueryError(
+            "No such position", got=str(wanted), expected=f"0 to {last}" if last >= 0 else "a log with entries"
+        )
     _require_kept(hub, wanted, last)
     cut = Cut(name, wanted, note)
     try:

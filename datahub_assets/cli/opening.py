@@ -1,0 +1,57 @@
+"""The hub that a command works on, opened when it is needed; and what ``--known-at`` means there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from datahub_assets.errors import DeclarationError
+from datahub_assets.settings import Settings, load
+
+if TYPE_CHECKING:
+    from datahub_assets.operations.hub import Hub
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the global options say."""
+
+    home: Path | None
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """The settings of the chosen hub.
+
+    Raises:
+        DeclarationError: there is no hub, or its settings are wrong.
+    """
+    chosen: Chosen = ctx.obj
+    settings = load(chosen.home)
+    if not settings.catalogue.is_dir():
+        raise DeclarationError(
+            "No hub here", where=str(settings.home), got="no catalogue folder", expected=str(settings.catalogue),
+            remedy="Make one with: datahub init DIR; or choose another with --home or DATAHUB_HOME",
+        )  # fmt: skip
+    return settings
+
+
+def hub_of(ctx: typer.Context) -> "Hub":
+    """The chosen hub, open.
+
+    Raises:
+        DeclarationError: there is no hub, or its settings or catalogue are wrong.
+    """
+    settings = settings_of(ctx)
+    from datahub_assets.operations.hub import Hub
+
+    return Hub.open(settings)
+
+
+def position_words(hub: "Hub", position: int) -> str:
+    """A position for people: its number and known time."""
+    from datahub_assets.history.log import render_instant
+
+    if position < 0:
+        return "before the first entry of the log"
+    return f"position {position}, known at {render_instant(hub.log.entry(position).known_at)}"
