@@ -69,7 +69,8 @@ class ControlTotals:
         if match is None:
             raise DeliveryMalformed(
                 "Control line is missing", where=f"the file's {self._control.at}", got=repr("; ".join(lines)[:200]),
-                expected=f"a line that matches {self._control.pattern}", remedy="Ask for the whole file: it may have been cut off",
+                expected=f"a line that matches {self._control.pattern}",
+                remedy="Ask for the whole file: it may have been cut off",
             )  # fmt: skip
         said = {group: text for group, text in match.groupdict().items() if text is not None}
         differences = (self._difference(group, text) for group, text in said.items())

@@ -18,7 +18,10 @@ COLUMNS = {"business_date": "date", "portfolio": "text", "units": "int64", "pric
 
 
 def contract(
-    columns: dict[str, str], key: tuple[str, ...] = ("portfolio",), shape: Shape = Shape.SNAPSHOT, **checks: dict[str, Any]
+    columns: dict[str, str],
+    key: tuple[str, ...] = ("portfolio",),
+    shape: Shape = Shape.SNAPSHOT,
+    **checks: dict[str, Any],
 ) -> Contract:
     """A contract from types as in a catalogue file; ``type?`` is nullable; keywords are checks by column."""
     typed = tuple(

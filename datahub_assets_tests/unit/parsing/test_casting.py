@@ -1,6 +1,6 @@
 """Text to typed values: what each type takes, and what it must not."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,8 @@ from datahub_assets.parsing.options import CsvOptions, ExcelOptions, ParquetOpti
 from datahub_assets.schema.contract import Column
 from datahub_assets.schema.types import LogicalType
 
+MIDNIGHT = datetime.combine(date(2013, 1, 2), time())
+AN_HOUR_LATER = MIDNIGHT + timedelta(hours=1)
 GERMAN = CsvOptions(decimal_mark=",", thousands=".")
 
 
@@ -96,7 +98,9 @@ def test_cast_takes_values_as_declared(text: str, type_: str, options: ValueOpti
         ),
     ],
 )  # fmt: skip
-def test_cast_refuses_what_is_not_exactly_a_value(text: str, type_: str, options: ValueOptions | None, rule: str) -> None:
+def test_cast_refuses_what_is_not_exactly_a_value(
+    text: str, type_: str, options: ValueOptions | None, rule: str
+) -> None:
     """Nothing is rounded, guessed or cut off: a figure that cannot be explained is a reject."""
     assert one(text, type_, options) == (None, rule)
 
@@ -115,9 +119,9 @@ def test_cast_refuses_what_is_not_exactly_a_value(text: str, type_: str, options
         (pl.Series([7]), "float64", 7.0, None),
         (pl.Series([7]), "decimal(10,2)", Decimal("7.00"), None),
         (pl.Series([date(2013, 1, 2)]), "date", date(2013, 1, 2), None),
-        (pl.Series([datetime(2013, 1, 2)]), "date", date(2013, 1, 2), None),
-        (pl.Series([datetime(2013, 1, 2, 1)]), "date", None, "type"),
-        (pl.Series([datetime(2013, 1, 2, 1)]), "timestamp", datetime(2013, 1, 2, 1, tzinfo=UTC), None),
+        (pl.Series([MIDNIGHT]), "date", date(2013, 1, 2), None),
+        (pl.Series([AN_HOUR_LATER]), "date", None, "type"),
+        (pl.Series([AN_HOUR_LATER]), "timestamp", datetime(2013, 1, 2, 1, tzinfo=UTC), None),
         (pl.Series([True]), "boolean", True, None),
         (pl.Series([5]), "text", "5", None),
         (pl.Series([None], dtype=pl.Null), "date", None, None),
@@ -131,7 +135,9 @@ def test_cast_takes_typed_values_as_they_are(values: pl.Series, type_: str, expe
 _NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=None, min_value=-(10**12), max_value=10**12)
 
 
-@given(st.lists(st.one_of(_NUMBERS.map(str), st.from_regex(r"[-+]?[0-9]{0,9}\.?[0-9]{0,5}(e[-+]?[0-9])?", fullmatch=True))))
+@given(
+    st.lists(st.one_of(_NUMBERS.map(str), st.from_regex(r"[-+]?[0-9]{0,9}\.?[0-9]{0,5}(e[-+]?[0-9])?", fullmatch=True)))
+)
 def test_cast_decimals_are_exact_or_refused(texts: list[str]) -> None:
     """The decimal equals the text as Python's own decimal reads it, or there is none."""
     raw = pl.DataFrame({"v": pl.Series(texts, dtype=pl.String)})

@@ -18,15 +18,18 @@ RULES = FieldRules(("a", "b"))
 
 
 def read(data: str | bytes, block_bytes: int = 1 << 20, rules: FieldRules = RULES, **options: Any) -> list[RawBatch]:
+    """The file's batches."""
     raw = data if isinstance(data, bytes) else data.encode()
     return list(read_csv(io.BytesIO(raw), CsvOptions(**options), rules, block_bytes))
 
 
 def table(batches: list[RawBatch]) -> list[tuple[int, str, str]]:
+    """Line and fields of each record."""
     return [(n, *row) for batch in batches for n, row in zip(batch.lines, batch.fields.iter_rows(), strict=True)]
 
 
 def bad(batches: list[RawBatch]) -> list[tuple[int, str]]:
+    """Line and rule of what could not be read."""
     return sorted((each.line, each.rule) for batch in batches for each in batch.unreadable)
 
 

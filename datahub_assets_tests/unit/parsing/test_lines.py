@@ -23,7 +23,9 @@ class Endless(io.RawIOBase):
 
 
 @given(
-    st.lists(st.text(st.characters(exclude_characters="\r\n\ufeff", exclude_categories=("Cs",)), max_size=8), max_size=30),
+    st.lists(
+        st.text(st.characters(exclude_characters="\r\n\ufeff", exclude_categories=["Cs"]), max_size=8), max_size=30
+    ),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["utf-8", "utf-16", "utf-8-sig", "utf-32-le", "gb18030"]),
     st.integers(1, 60),

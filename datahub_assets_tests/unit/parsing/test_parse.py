@@ -21,6 +21,7 @@ HEAD = b"business_date,portfolio,units,price\n"
 
 
 def file(*lines: str) -> bytes:
+    """A file with the usual header and these lines."""
     return HEAD + "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -30,7 +31,8 @@ def test_good_file_becomes_rows_of_the_contract_with_their_lines() -> None:
     done = parsed(data, plan())
     assert done.rows.rows() == [(DAY, "P1", 3, Decimal("1.50"), 2), (DAY, "P2", 4, Decimal("2.00"), 4)]
     assert dict(done.rows.schema) == {
-        "business_date": pl.Date(), "portfolio": pl.String(), "units": pl.Int64(), "price": pl.Decimal(10, 2), "_line": pl.UInt32(),
+        "business_date": pl.Date(), "portfolio": pl.String(), "units": pl.Int64(), "price": pl.Decimal(10, 2),
+        "_line": pl.UInt32(),
     }  # fmt: skip
     assert (done.read, done.rejected, done.restarts) == (2, 0, 0)
     assert done.rejects.schema == REJECTS
@@ -48,7 +50,10 @@ def test_good_file_becomes_rows_of_the_contract_with_their_lines() -> None:
         ("2013-01-02,P1,1", [(2, None, "ragged")]),
         ("2013-01-02,P1,1,1,1", [(2, None, "ragged")]),
         ('2013-01-02,"P1,1,1', [(2, None, "quote")]),
-        ("x,,-1,y", [(2, "business_date", "type"), (2, "portfolio", "not_null"), (2, "price", "type"), (2, "units", "ge")]),
+        (
+            "x,,-1,y",
+            [(2, "business_date", "type"), (2, "portfolio", "not_null"), (2, "price", "type"), (2, "units", "ge")],
+        ),
     ],
 )
 def test_broken_row_is_rejected_with_line_column_and_rule(line: str, found: list[Any]) -> None:
@@ -101,7 +106,9 @@ def test_keys_whose_hashes_only_meet_are_kept() -> None:
         ({"mode": "intervals"}, ("P1,2013-01-01,2013-01-02", "P1,2013-01-01,"), 2),
     ],
 )
-def test_key_of_a_bitemporal_file_depends_on_its_mode(more: dict[str, Any], lines: tuple[str, ...], double: int) -> None:
+def test_key_of_a_bitemporal_file_depends_on_its_mode(
+    more: dict[str, Any], lines: tuple[str, ...], double: int
+) -> None:
     """An image says each key once; intervals say it once for each start."""
     data = ("portfolio,valid_from,valid_to\n" + "\n".join(lines)).encode()
     how = plan({"portfolio": "text", "valid_from": "date", "valid_to": "date?"}, **more)
@@ -129,7 +136,9 @@ def test_declared_source_of_the_date_must_be_there() -> None:
 
 def test_constants_fill_their_columns() -> None:
     """What the file leaves unsaid can be declared, typed as any value."""
-    how = plan(constants={"units": "7", "price": "1.25"}, sources={"business_date": "business_date", "portfolio": "portfolio"})
+    how = plan(
+        constants={"units": "7", "price": "1.25"}, sources={"business_date": "business_date", "portfolio": "portfolio"}
+    )
     assert parsed(b"business_date,portfolio\n2013-01-02,P1\n", how).rows.rows() == [(DAY, "P1", 7, Decimal("1.25"), 2)]
 
 
@@ -241,8 +250,8 @@ _ROWS = st.tuples(_DATES, st.sampled_from(["A", "B", "C", "D", "", '"E,F"', '"G'
 _DIRT = st.text(st.sampled_from('A1,"\0 \t;é'), max_size=10)
 
 
-@settings(max_examples=150)
-@given(st.lists(st.one_of(_ROWS, _DIRT), max_size=40), st.integers(1, 50))
+@settings(max_examples=60)
+@given(st.lists(st.one_of(_ROWS, _DIRT), max_size=30), st.integers(3, 40))
 def test_valid_and_rejected_rows_are_the_rows_read(lines: list[str], batch_rows: int) -> None:
     """No row of any file is lost or counted twice, and what is let in does not depend on the size of a batch."""
     how = plan(checks={"units": {"ge": 0}}, file_date=DAY, other_dates="reject")

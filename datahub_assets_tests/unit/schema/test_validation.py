@@ -17,11 +17,15 @@ from datahub_assets.schema.validation import CHECKS, NOT_NULL, VIOLATIONS, expec
 
 
 def contract(*columns: tuple[str, str, bool, dict[str, Any]]) -> Contract:
-    typed = tuple(Column(i, n, LogicalType.parse(t), null, checks=checks) for i, (n, t, null, checks) in enumerate(columns, 1))
+    """A contract of columns: name, type, nullable, checks."""
+    typed = tuple(
+        Column(i, n, LogicalType.parse(t), null, checks=checks) for i, (n, t, null, checks) in enumerate(columns, 1)
+    )
     return Contract("demo/x", 1, Shape.SNAPSHOT, typed, ("k",))
 
 
 def frame(values: list[Any], type_: str) -> pl.DataFrame:
+    """One column, v."""
     return pl.DataFrame({"v": pl.Series(values, dtype=LogicalType.parse(type_).polars)})
 
 
@@ -39,7 +43,13 @@ CASES: list[tuple[str, str, Any, list[Any], list[Any]]] = [
     ("pattern", "text", "A|BC", ["A", "BC"], ["AC", "B"]),
     ("min_length", "text", 2, ["éé", "abc"], ["é"]),
     ("max_length", "text", 2, ["éé", ""], ["abc"]),
-    ("identifier", "text", "isin", ["US0378331005", "DE0007164600"], ["US0378331006", "us0378331005", " US0378331005", ""]),
+    (
+        "identifier",
+        "text",
+        "isin",
+        ["US0378331005", "DE0007164600"],
+        ["US0378331006", "us0378331005", " US0378331005", ""],
+    ),
     ("identifier", "text", "lei", ["5493001KJTIIGC8Y1R12"], ["5493001KJTIIGC8Y1R13", "5493001KJTIIGC8Y1R1"]),
     ("identifier", "text", "cusip", ["037833100"], ["037833101"]),
     ("identifier", "text", "sedol", ["2046251", "B15KXQ8"], ["2046252", "B15KXQ9"]),
@@ -49,7 +59,9 @@ CASES: list[tuple[str, str, Any, list[Any], list[Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "type_", "argument", "kept", "broken"), CASES)
-def test_check_separates_values_that_keep_it(name: str, type_: str, argument: Any, kept: list[Any], broken: list[Any]) -> None:
+def test_check_separates_values_that_keep_it(
+    name: str, type_: str, argument: Any, kept: list[Any], broken: list[Any]
+) -> None:
     """Each rule lets in what it says and nothing else; a null keeps every rule but not_null."""
     values: list[Any] = [*kept, *broken, None]
     data = frame([Decimal(v) if type_.startswith("decimal") and v is not None else v for v in values], type_)
@@ -66,7 +78,8 @@ def test_check_table_has_a_case_for_every_check() -> None:
 def test_violations_of_all_columns_are_found_at_once() -> None:
     """A file's rejects list everything: a provider does not correct the same file five times."""
     data = pl.DataFrame({"k": ["a", None, "ccc"], "v": [1, -1, None]})
-    found = violations(data, contract(("k", "text", False, {"max_length": 2, "pattern": "[ab]+"}), ("v", "int64", False, {"ge": 0})))
+    key = ("k", "text", False, {"max_length": 2, "pattern": "[ab]+"})
+    found = violations(data, contract(key, ("v", "int64", False, {"ge": 0})))
     assert sorted(found.rows()) == [
         (1, "k", NOT_NULL, None), (1, "v", "ge", "-1"), (2, "k", "max_length", "ccc"), (2, "k", "pattern", "ccc"),
         (2, "v", NOT_NULL, None),
@@ -84,13 +97,17 @@ _VALUES = st.lists(st.tuples(st.integers(-3, 3) | st.none(), st.text("ab", max_s
 
 
 @given(_VALUES, st.booleans(), st.integers(-3, 3))
-def test_violations_are_those_of_a_row_by_row_reading(rows: list[tuple[int | None, str | None]], null: bool, limit: int) -> None:
+def test_violations_are_those_of_a_row_by_row_reading(
+    rows: list[tuple[int | None, str | None]], null: bool, limit: int
+) -> None:
     """Column-wise is only faster: each row and rule is as one would find it by hand."""
     data = pl.DataFrame(rows, schema={"n": pl.Int64, "t": pl.String}, orient="row")
     rules = contract(("n", "int64", null, {"ge": limit}), ("t", "text", null, {"one_of": ["a", "ab"], "min_length": 1}))
     expected = set()
     for place, (number, text) in enumerate(rows):
-        expected |= {(place, name, NOT_NULL) for name, value in (("n", number), ("t", text)) if value is None and not null}
+        expected |= {
+            (place, name, NOT_NULL) for name, value in (("n", number), ("t", text)) if value is None and not null
+        }
         expected |= {(place, "n", "ge")} if number is not None and number < limit else set()
         expected |= {(place, "t", "one_of")} if text is not None and text not in ("a", "ab") else set()
         expected |= {(place, "t", "min_length")} if text == "" else set()
