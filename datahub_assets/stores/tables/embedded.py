@@ -187,13 +187,12 @@ class EmbeddedTableStore:
         return opened[table]
 
 
-def refuse_network_filesystem(folder: Path) -> None:
+def refuse_network_filesystem(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
     """Nothing happens on a local folder.
 
     Raises:
         DeclarationError: the folder is on a network filesystem by the machine's mount table.
     """
-    mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return
     target, best, kind = folder.resolve(), "", ""
