@@ -1,7 +1,7 @@
 """Business calendars: which days a market, a bank system or the firm works.
 
 Names are the exchange-calendars package's (``XNYS``, ``XPAR``, ``XLON``, …), ``TARGET`` (euro settlement days),
-``weekdays`` (Monday to Friday) and ``daily``. No clock and no file: a day is asked about by its date. The two calendar
+``weekdays`` (Monday to Friday), ``daily``, and ``irregular`` (any day may have an edition, none has to). No clock and no file: a day is asked about by its date. The two calendar
 packages are imported on first use, because they bring pandas along; whoever only uses ``weekdays`` never pays for them.
 
 Cost: the first question about a decade of an exchange calendar builds it (about 0.1 s, Korea 1 s, once a process, plus
@@ -19,6 +19,9 @@ from datahub_assets.errors import DeclarationError
 TARGET = "TARGET"
 WEEKDAYS = "weekdays"
 DAILY = "daily"
+IRREGULAR = "irregular"
+"""Editions come when they come: every day counts as possible, none as missing."""
+_OWN = (WEEKDAYS, DAILY, TARGET, IRREGULAR)
 _TARGET_FIRST_YEAR = 1999
 _BLOCK_YEARS = 10
 _ONE_DAY = timedelta(days=1)
@@ -108,7 +111,7 @@ def require_calendar(calendar: str) -> None:
     Raises:
         DeclarationError: it is not; the close matches are listed.
     """
-    if calendar in (WEEKDAYS, DAILY, TARGET) or calendar in _exchange_names():
+    if calendar in _OWN or calendar in _exchange_names():
         return
     names = calendar_names()
     folded = {name.lower(): name for name in names}
@@ -118,14 +121,14 @@ def require_calendar(calendar: str) -> None:
         got=repr(calendar),
         expected=f"one of {', '.join(close)}"
         if close
-        else f"{WEEKDAYS}, {DAILY}, {TARGET} or an exchange's MIC such as XNYS",
+        else f"{', '.join(_OWN)} or an exchange's MIC such as XNYS",
         remedy="datahub catalogue schema lists what a catalogue file may say",
     )
 
 
 def calendar_names() -> tuple[str, ...]:
     """All names that can be declared: the hub's own first, then the exchanges'."""
-    return (WEEKDAYS, DAILY, TARGET, *sorted(_exchange_names()))
+    return (*_OWN, *sorted(_exchange_names()))
 
 
 def _blocks(calendar: str, start: date, end: date) -> Iterable[tuple[date, ...]]:
@@ -167,9 +170,9 @@ def _unrecorded(calendar: str, got: str) -> DeclarationError:
 
 
 def _days(calendar: str, start: date, end: date) -> tuple[date, ...]:
-    if calendar in (WEEKDAYS, DAILY, TARGET):
+    if calendar in _OWN:
         every = [start + timedelta(days=n) for n in range((end - start).days + 1)]
-        if calendar == DAILY:
+        if calendar in (DAILY, IRREGULAR):
             return tuple(every)
         closed = _target_holidays(start.year, end.year) if calendar == TARGET else frozenset[date]()
         return tuple(day for day in every if day.weekday() < 5 and day not in closed)

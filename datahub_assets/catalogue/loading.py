@@ -183,6 +183,9 @@ def _cross_check(catalogue: Catalogue, folder: Path) -> Iterator[Problem]:
         problem = calendars.problem(dataset.partitions.calendar)
         if problem:
             yield Problem(file, _line(path, ("partitions", "calendar")), "partitions.calendar", problem)
+        if dataset.partitions.calendar == calendars.IRREGULAR and (isinstance(dataset, ExtractDataset) or dataset.partitions.expected):
+            message = "an irregular calendar has no expected dates: leave out expected; extracts need business dates"
+            yield Problem(file, _line(path, ("partitions", "calendar")), "partitions.calendar", message)
         if isinstance(dataset, ExtractDataset):
             for field, message in extract_sql.problems(dataset, catalogue.structured, catalogue.extracts):
                 yield Problem(file, _line(path, tuple(field.split("."))), field, message)

@@ -28,10 +28,10 @@ class Declared(BaseModel):
 class Checks(Declared):
     """Rules that each value of a column is held to (nulls are ruled by ``nullable``)."""
 
-    ge: float | date | None = Field(None, description="At least.")
-    gt: float | date | None = Field(None, description="More than.")
-    le: float | date | None = Field(None, description="At most.")
-    lt: float | date | None = Field(None, description="Less than.")
+    ge: int | float | date | None = Field(None, description="At least.")
+    gt: int | float | date | None = Field(None, description="More than.")
+    le: int | float | date | None = Field(None, description="At most.")
+    lt: int | float | date | None = Field(None, description="Less than.")
     one_of: tuple[str, ...] | None = Field(None, description="One of these texts.")
     pattern: str | None = Field(None, description="Regular expression that the whole text matches.")
     min_length: int | None = Field(None, ge=0, description="Characters at least.")
@@ -79,7 +79,7 @@ class Expected(Declared):
 class Partitioning(Declared):
     """Which business dates a dataset has."""
 
-    calendar: str = Field("weekdays", description="Market or bank calendar: XNYS, XPAR, …, TARGET, weekdays or daily.")
+    calendar: str = Field("weekdays", description="Market or bank calendar: XNYS, XPAR, …, TARGET, weekdays, daily or irregular.")
     start: date = Field(description="First business date.")
     end: date | None = Field(None, description="Last business date of a dataset that has ended.")
     expected: Expected | None = Field(None, description="When the partition should be there; left out: never late.")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from datahub_assets.demo.feeds import ProviderFile
 from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.receive import look
 
 
 def waves(files: Iterable[ProviderFile]) -> Iterator[list[ProviderFile]]:
@@ -48,3 +49,9 @@ def drop(hub: Hub, files: Iterable[ProviderFile]) -> None:
         instant = file.arrives_at.timestamp()
         os.utime(temporary, (instant, instant))
         temporary.rename(folder / file.name)
+
+
+def is_taken(hub: Hub) -> bool:
+    """Whether landing is empty: what is still there would be lost under the next wave's file of the same name."""
+    seen = look(hub)
+    return not (seen.ready or seen.waiting or seen.refused)

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from datahub_assets.demo.feeds import provider_files
 from datahub_assets.demo.hub import dagster_home, prepare
+from datahub_assets.demo.replay import is_taken
 from datahub_assets.orchestration.in_process import InProcessDagster
 from datahub_assets.demo.servers import dagster_servers, free_port
 from datahub_assets.demo.story import Settle, play, wait_until_settled
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.receive import look
 from datahub_assets.orchestration.jobs import JUDGE
 
 _WORDS = Console(stderr=True)
@@ -38,7 +38,7 @@ def run_once(home: Path) -> int:
     def settle() -> None:
         while True:
             failed.extend(result.run_id for result in dagster.settle() if not result.success)
-            if not look(hub).waiting:
+            if is_taken(hub):
                 return
             time.sleep(0.5)
 
@@ -82,9 +82,9 @@ def _play(hub: Hub, settle: Settle) -> int:
 
 def _summary(hub: Hub) -> None:
     title = f"The demo hub as of {hub.clock():%Y-%m-%d %H:%M} UTC, by its own clock"
-    table = Table("dataset", "state", "dates", "last date", "missing", "corrected", "rejected rows", title=title)
+    table = Table(Column("dataset", no_wrap=True), "state", "dates", "last date", "missing", "corrected", "rejected rows", title=title)
     for name in hub.catalogue.datasets:
         found = status(hub, name, hub.log.last(), hub.clock())
         missing = ", ".join(str(day) for day in found.missing) or "-"
         table.add_row(name, found.state, str(found.partitions), str(found.last_date), missing, str(found.corrected), str(found.rejected))
-    Console().print(table)
+    Console(width=max(Console().width, 120)).print(table)

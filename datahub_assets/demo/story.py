@@ -1,7 +1,7 @@
 """The demo's run: the story's files are dropped as they arrived, and the hub's own sensors do the rest.
 
-History is dropped in waves (``replay``) and loaded in order of arrival; the last day's files are dropped one by one with
-the clock at their time, and each gets the ordinary run of its partition.
+History is dropped in waves (``replay``) and loaded in order of arrival by one run a wave. The last day's files come when
+the clock is there, as on any evening, and each gets the run of its partition.
 """
 
 import time
@@ -16,7 +16,7 @@ from datahub_assets.operations.receive import look
 from datahub_assets.operations.stale import stale_extract, stale_structured
 
 LIVE = timedelta(hours=14)
-"""Files that arrive in so long before the story's end are dropped one by one."""
+"""Files that arrive in so long before the story's end are the last day's."""
 AFTER = timedelta(minutes=5)
 PATIENCE_SECONDS = 600
 
@@ -44,7 +44,7 @@ def play(hub: Hub, settle: Settle, tell: Callable[[Progress], None]) -> int:
     todo = undelivered(hub, story)
     ending = story[-1].arrives_at - LIVE
     history = [file for file in todo if file.arrives_at <= ending]
-    groups = [*waves(history), *([file] for file in todo if file.arrives_at > ending)]
+    groups = [*waves(history), *waves(file for file in todo if file.arrives_at > ending)]
     done = len(story) - len(todo)
     for group in groups:
         tell(Progress(done, len(story), _span(group)))

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.errors import DeliveryMissing
@@ -82,7 +83,9 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date)
     deps = [
         dg.AssetDep(
             asset_key(STRUCTURED, name),
-            partition_mapping=dg.TimeWindowPartitionMapping(
+            partition_mapping=dg.AllPartitionMapping()
+            if catalogue.structured[name].partitions.calendar == IRREGULAR
+            else dg.TimeWindowPartitionMapping(
                 start_offset=-declared.windows.get(name, 0), allow_nonexistent_upstream_partitions=True
             ),
         )
@@ -137,7 +140,7 @@ def _asset(
     extra: dict[str, Any], io_manager: str, ins: dict[str, dg.AssetIn] | None = None, deps: Sequence[dg.AssetDep] = (),
 ) -> Callable[[Callable[..., Iterator[Any]]], dg.AssetsDefinition]:  # fmt: skip
     """The decorator of one asset: what all layers have in common."""
-    key, partitions = asset_key(layer, declared.dataset), partitions_of(declared.partitions, today)
+    key, partitions = asset_key(layer, declared.dataset), partitions_of(declared.dataset, declared.partitions, today)
     file = catalogue.files[declared.dataset]
     spec = dg.AssetSpec(
         key, description=f"{declared.title}. {declared.description}".strip(), group_name=declared.domain, owners=list(declared.owners),

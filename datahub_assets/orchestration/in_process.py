@@ -50,7 +50,10 @@ class InProcessDagster:
     def _tick(self, name: str) -> Iterator[dg.ExecuteInProcessResult]:
         sensor = self.definitions.get_repository_def().get_sensor_def(name)
         with dg.build_sensor_context(instance=self.instance, definitions=self.definitions, resources=self.definitions.resources) as context:
-            requests = sensor.evaluate_tick(context).run_requests or []
+            tick = sensor.evaluate_tick(context)
+        for editions in tick.dynamic_partitions_requests or []:
+            self.instance.add_dynamic_partitions(editions.partitions_def_name, list(editions.partition_keys))
+        requests = tick.run_requests or []
         for request in requests:
             tags = {**request.tags, "dagster/sensor_name": name, "dagster/run_key": str(request.run_key)}
             asked = RunsFilter(tags={"dagster/sensor_name": name, "dagster/run_key": str(request.run_key)})

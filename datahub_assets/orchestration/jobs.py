@@ -9,6 +9,7 @@ from datetime import date
 
 import dagster as dg
 
+from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.history.log import Change
 from datahub_assets.operations import checks
 from datahub_assets.operations.follow import Step, catch_up, follow
@@ -18,6 +19,7 @@ from datahub_assets.operations.project import project
 from datahub_assets.orchestration.assets import change_report, raw_report
 from datahub_assets.orchestration.failures import failure
 from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, asset_key
+from datahub_assets.orchestration.partitions import editions_of
 from datahub_assets.orchestration.reporting import Report, log_checks, log_materialization
 from datahub_assets.orchestration.resource import HubResource
 
@@ -91,6 +93,8 @@ def _record_dataset(
     key, position, reports = asset_key(layer, dataset), hub.log.last(), {}
     positions = {change.write_id: at for at, change in hub.log.all_changes(dataset, position)}
     days = sorted(day for day in partitions if hub.is_business_date(dataset, date.fromisoformat(day)))
+    if hub.dataset(dataset).partitions.calendar == IRREGULAR:
+        context.instance.add_dynamic_partitions(editions_of(dataset), days)
     for day in days:
         change = partitions[day]
         if change is None:

@@ -14,10 +14,20 @@ HORIZON_YEARS = 1
 """Holidays of a dataset without an end are excluded for so long from now on; a code location lives shorter than that."""
 
 
-def partitions_of(partitioning: Partitioning, today: date) -> dg.TimeWindowPartitionsDefinition:
-    """A partition a business date, today's included, weekends and the calendar's holidays left out."""
+def partitions_of(dataset: str, partitioning: Partitioning, today: date) -> dg.PartitionsDefinition[str]:
+    """A partition a business date, today's included, weekends and the calendar's holidays left out.
+
+    A dataset whose editions come when they come has those as partitions that have come.
+    """
+    if partitioning.calendar == calendars.IRREGULAR:
+        return dg.DynamicPartitionsDefinition(name=editions_of(dataset))
     horizon = partitioning.end or date(today.year + HORIZON_YEARS, 12, 31)
     return _partitions(partitioning.calendar, partitioning.start, partitioning.end, horizon)
+
+
+def editions_of(dataset: str) -> str:
+    """Name of the dynamic partitions of an irregular dataset."""
+    return f"editions_of_{dataset.replace('/', '_')}"
 
 
 @lru_cache(maxsize=1024)

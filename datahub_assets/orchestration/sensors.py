@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
+from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.inputs import InputFinder
@@ -19,6 +20,7 @@ from datahub_assets.operations.receive import Arrival, Look, look
 from datahub_assets.operations.stale import stale_extract, stale_structured
 from datahub_assets.orchestration.jobs import CATCH_UP, catch_up_job, judge_job
 from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key
+from datahub_assets.orchestration.partitions import editions_of
 from datahub_assets.orchestration.resource import HubResource
 
 BACKLOG_FILES = 12
@@ -43,7 +45,7 @@ def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
         return dg.SkipReason(f"nothing complete in {opened.settings.landing}{waiting}")
     if _is_backlog(opened, seen):
         return dg.SkipReason(f"{len(seen.ready)} files are a backlog: the sensor of that name takes them")
-    return dg.SensorResult([_delivery_request(arrival) for arrival in seen.ready if arrival.identity.business_date])
+    return _result(opened, [_delivery_request(arrival) for arrival in seen.ready if arrival.identity.business_date])
 
 
 @dg.sensor(
@@ -55,10 +57,11 @@ def follow_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.S
     """Asks the commit log what is behind."""
     if _under_way(context.instance, "*"):
         return dg.SkipReason("catching up")
-    requests = list(_behind(context.instance, hub.open("sensor follow")))
+    opened = hub.open("sensor follow")
+    requests = list(_behind(context.instance, opened))
     if len(requests) > BACKLOG_FILES:
         return dg.SkipReason(f"{len(requests)} partitions are a backlog: the sensor of that name takes them")
-    return dg.SensorResult(requests) if requests else dg.SkipReason("nothing is behind")
+    return _result(opened, requests) if requests else dg.SkipReason("nothing is behind")
 
 
 @dg.sensor(
@@ -126,6 +129,15 @@ def _is_backlog(hub: Hub, seen: Look) -> bool:
     is_history = hub.settings.history and any(arrival.file.modified_at < since for arrival in seen.ready)
     undated = any(arrival.identity.business_date is None for arrival in seen.ready)
     return bool(seen.refused) or is_history or undated or len(seen.ready) > BACKLOG_FILES
+
+
+def _result(hub: Hub, requests: list[dg.RunRequest]) -> dg.SensorResult:
+    """The requests, and the editions of irregular datasets that they need as partitions."""
+    editions = [
+        dg.DynamicPartitionsDefinition(name=editions_of(request.tags[DATASET])).build_add_request([str(request.partition_key)])
+        for request in requests if hub.dataset(request.tags[DATASET]).partitions.calendar == IRREGULAR
+    ]  # fmt: skip
+    return dg.SensorResult(requests, dynamic_partitions_requests=editions)
 
 
 def _delivery_request(arrival: Arrival) -> dg.RunRequest:
