@@ -117,14 +117,13 @@ def reconcile(
 
     position = position_of(hub, known_at)
     names = [hub.dataset(dataset).dataset] if dataset else sorted(hub.catalogue.datasets)
-    wanted = [scope for name in names for scope in scopes(hub, name, position, day)]
-    rows = []
+    rows: list[dict[str, object]] = []
     with working("reconciling") as bar:
-        bar.expect(len(wanted))
-        for name, change in wanted:
-            one = compared(hub, name, position, change)
-            rows.append({**vars(one), "equal": one.equal, "finding": one.finding})
-            bar.step(f"{name} {change.partition or ''}")
+        bar.expect(sum(len(scopes(hub, name, position, day)) for name in names))
+        for name in names:
+            for one in compared(hub, name, position, day):
+                rows.append({**vars(one), "equal": one.equal, "finding": one.finding})
+                bar.step(f"{name} {one.partition or ''}")
     shown = [{name: row.get(name) for name in _RECONCILED} for row in rows]
     emit_records(_RECONCILED, shown, form, empty="Nothing is committed there: nothing to reconcile.")
     different = sum(not row["equal"] for row in rows)

@@ -59,7 +59,7 @@ def read(
 
         datahub tables read ecb/fx_reference_rates --date 2013-02-01 --known-at 2013-02-01T18:00+01:00
 
-        datahub tables read iso/currencies --valid-on 2013-01-31 --where "code like 'E%'" --columns code,name
+        datahub tables read iso/currencies --valid-on 2013-01-31 --where "minor_unit = 3"
 
         datahub tables read synthetic/positions --from 2013-01-01 --format parquet --output positions.parquet
     """
@@ -92,7 +92,7 @@ def history(
 
         datahub tables history ecb/fx_reference_rates USD --date 2013-02-01
 
-        datahub tables history iso/currencies EUR
+        datahub tables history iso/markets XPAR
     """
     hub = hub_of(ctx)
     contract = require_structured(hub, dataset)

@@ -63,8 +63,6 @@ def maintain(
             done.append(task)
             bar.step(task.task)
     emit_records(_DONE, [vars(task) for task in done if task.count], form, empty="All was well: nothing to do.")
-    if done and not any(task.count for task in done):
-        say("All was well: nothing was done.")
 
 
 def backup(
@@ -91,9 +89,8 @@ def backup(
 
     with working("backing up") as bar:
         made = back_up(hub, folder, link=not copy, on_total=bar.expect, on_step=bar.step)
-    say(
-        f"{folder}: the hub up to position {made.position}, {made.tables} tables, {made.files} files, {made.new_files} of them new"
-    )
+    held = f"{made.tables} tables, {made.files} files, {made.new_files} of them new"
+    say(f"{folder}: the hub up to position {made.position}, {held}")
 
 
 def rebuild(
@@ -120,15 +117,15 @@ def rebuild(
     if into is not None:
         settings = settings.model_copy(update={"tables_folder": into.absolute()})
     from datahub_assets.operations.hub import Hub
+    from datahub_assets.operations.rebuild import Verdict, require_empty
     from datahub_assets.operations.rebuild import rebuild as rebuilt
-    from datahub_assets.operations.rebuild import require_empty
 
     hub = Hub.open(settings)
     copied = require_empty(hub)
     confirm(f"Rebuild {copied} log entries and all tables in {settings.tables}?", yes)
     with working("rebuilding") as bar:
         bar.expect(copied)
-        made = []
+        made: list[Verdict] = []
         for one in rebuilt(hub):
             made += one.verdicts
             bar.step(f"entry {one.position}")

@@ -58,13 +58,14 @@ def status(hub: Hub, dataset: str, position: int, now: datetime) -> Status:
     is_dated = not (isinstance(declared, StructuredDataset) and declared.shape is Shape.BITEMPORAL)
     observed = {change.observed for _, change in everything if change.observed}
     held = {date.fromisoformat(partition) for partition in changes if partition} if is_dated else observed
+    corrected = {c.partition for _, c in everything if c.base is not None and c.added + c.changed + c.removed}
     expected = expected_dates(hub, dataset, now)
     missing = tuple(day for day in expected if day not in held)
     return Status(
         dataset=dataset, state=_state(found, expected, missing), last_date=max(held, default=None),
         expected_date=expected[-1] if expected else None, missing=missing,
         rejected=sum(change.rejected for _, change in found),
-        corrected=sum(change.base is not None for _, change in found) if is_dated else 0,
+        corrected=len(corrected) if is_dated else 0,
         partitions=len(held), last_known_at=hub.log.entry(everything[-1][0]).known_at if everything else None,
     )  # fmt: skip
 

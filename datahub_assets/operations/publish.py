@@ -44,9 +44,13 @@ def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False
         inputs = finder.inputs(extract, day)
         if inputs.missing:
             names = ", ".join(f"{i.dataset} {i.partition or ''}".strip() for i in inputs.missing)
-            raise DeliveryMissing("Inputs not there yet", where=f"{extract} {day}", expected=names, remedy="Structure them first")
+            raise DeliveryMissing(
+                "Inputs not there yet", where=f"{extract} {day}", expected=names, remedy="Structure them first"
+            )
         found = current.get(day.isoformat())
-        is_current = found is not None and found[1].inputs == inputs.inputs and found[1].code_version == _version(hub, extract)
+        is_current = (
+            found is not None and found[1].inputs == inputs.inputs and found[1].code_version == _version(hub, extract)
+        )
         (unchanged if is_current and not again else todo).append(inputs)
     commit = Commit(unchanged=tuple(i.partition.isoformat() for i in unchanged))
     for i in range(0, len(todo), COMMIT_PARTITIONS):
@@ -58,7 +62,9 @@ def _commit(
     hub: Hub, extract: str, todo: list[Inputs], current: dict[str | None, tuple[int, Change]], position: int
 ) -> Commit:
     write_id = hub.log.draw(f"write_id {extract}")
-    changes = tuple(_publish(hub, extract, inputs, write_id, current.get(inputs.partition.isoformat()), position) for inputs in todo)
+    changes = tuple(
+        _publish(hub, extract, inputs, write_id, current.get(inputs.partition.isoformat()), position) for inputs in todo
+    )
     days = [inputs.partition.isoformat() for inputs in todo]
     span = days[0] if len(days) == 1 else f"{len(days)} partitions {days[0]} to {days[-1]}"
     return Commit((hub.append(replace(hub.draft(f"published {extract} {span}"), changes=changes), position),))
@@ -79,7 +85,9 @@ def _publish(
             total, rows = total + digest(canonical_rows(contract, table)), rows + len(table)
             yield from table.to_batches()
 
-    with extract_sql.connection({name: _rows(hub, name, inputs, position) for name in hub.catalogue.inputs[extract]}) as duck:
+    with extract_sql.connection(
+        {name: _rows(hub, name, inputs, position) for name in hub.catalogue.inputs[extract]}
+    ) as duck:
         result = _run(duck, declared, partition, contract)
         files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, digested(result), declared.key)
     counts = _differences(hub, contract, before, files, partition)
@@ -88,6 +96,49 @@ def _publish(
         rows_read=rows, accepted=rows, digest=str(total), code_version=_version(hub, extract), contract_version=contract.version,
         files=files, inputs=inputs.inputs, added=counts.added, changed=counts.changed, removed=counts.removed,
     )  # fmt: skip
+
+
+def remake(hub: Hub, change: Change, position: int) -> tuple[tuple[DataFile, ...], str]:
+    """The files of a committed partition are there again, made from the inputs that its change names.
+
+    Args:
+        change: of an extract, with files of its own (not compacted ones).
+        position: at which it was committed; its inputs were before.
+
+    Returns:
+        The files, and the digest of their rows. They are those of the change where SQL and code are as they were.
+
+    Raises:
+        QueryError: the SQL as it is now fails on these inputs.
+        StoreConflict: a file of that name has other bytes.
+    """
+    extract, partition = change.dataset, str(change.partition)
+    declared, contract = hub.catalogue.extract(extract), extract_contract(hub, extract)
+    inputs = Inputs(date.fromisoformat(partition), change.inputs, ())
+    rows = {
+        name: _rows(hub, name, inputs, _committed_at(hub, inputs, name, position))
+        for name in hub.catalogue.inputs[extract]
+    }
+    with extract_sql.connection(rows) as duck:
+        batches = list(_run(duck, declared, partition, contract))
+    tables = [pa.Table.from_batches([batch]).cast(contract.arrow_schema) for batch in batches]
+    found = sum((digest(canonical_rows(contract, table)) for table in tables), EMPTY)
+    stored = (batch for table in tables for batch in table.to_batches())
+    files = hub.extracts.write(extract, partition, change.write_id, contract.arrow_schema, stored, declared.key)
+    return files, str(found)
+
+
+def made_by(hub: Hub, extract: str) -> str:
+    """The code version that changes of the extract have now: the hub's and the SQL's."""
+    return _version(hub, extract)
+
+
+def _committed_at(hub: Hub, inputs: Inputs, name: str, position: int) -> int:
+    """The position at which the newest of a dataset's inputs was committed: what came after is not of this partition."""
+    newest = max((one.write_id or 0 for one in inputs.inputs if one.dataset == name), default=0)
+    return max(
+        (at for at, change in hub.log.all_changes(name, position) if change.write_id == newest), default=position
+    )
 
 
 def extract_contract(hub: Hub, extract: str) -> Contract:
@@ -99,7 +150,9 @@ def extract_contract(hub: Hub, extract: str) -> Contract:
         kind = logical_type(field.type)
         assert kind is not None  # storable said so
         nullable = field.name not in (*declared.key, BUSINESS_DATE)
-        columns.append(Column(i, field.name, kind, nullable, declared.units.get(field.name), declared.columns.get(field.name, "")))
+        columns.append(
+            Column(i, field.name, kind, nullable, declared.units.get(field.name), declared.columns.get(field.name, ""))
+        )
     key = tuple(name for name in declared.key if name != BUSINESS_DATE)
     return Contract(extract, 1, Shape.SNAPSHOT, tuple(columns), key)
 
@@ -116,7 +169,11 @@ def _rows(hub: Hub, name: str, inputs: Inputs, position: int) -> pa.Table:
     if dataset.shape is Shape.BITEMPORAL:
         return read_bitemporal(hub, name, position, inputs.partition).select(schema.names)
     wanted = [one for one in inputs.inputs if one.dataset == name and one.partition and one.write_id is not None]
-    tables = [t.select(schema.names) for one in wanted for t in read_snapshot(hub, name, str(one.partition), int(one.write_id or 0))]
+    tables = [
+        t.select(schema.names)
+        for one in wanted
+        for t in read_snapshot(hub, name, str(one.partition), int(one.write_id or 0))
+    ]
     return pa.concat_tables([schema.empty_table(), *tables])
 
 

@@ -38,10 +38,16 @@ def position_of(hub: Hub, known_at: str | datetime | date | int | None) -> int:
             raise QueryError("No such position", got=str(known_at), expected=f"at most {last}")
         return known_at
     if not isinstance(known_at, datetime):
-        end = datetime.combine(known_at + timedelta(days=1), time(), ZoneInfo(hub.settings.timezone)) - timedelta(milliseconds=1)
-        known_at = min(end, hub.clock()) if known_at <= hub.clock().astimezone(ZoneInfo(hub.settings.timezone)).date() else end
+        end = datetime.combine(known_at + timedelta(days=1), time(), ZoneInfo(hub.settings.timezone)) - timedelta(
+            milliseconds=1
+        )
+        known_at = (
+            min(end, hub.clock()) if known_at <= hub.clock().astimezone(ZoneInfo(hub.settings.timezone)).date() else end
+        )
     if known_at > hub.clock():
-        raise QueryError("Known time in the future", got=known_at.isoformat(), expected=f"at most {hub.clock().isoformat()}")
+        raise QueryError(
+            "Known time in the future", got=known_at.isoformat(), expected=f"at most {hub.clock().isoformat()}"
+        )
     return hub.log.position_at(known_at)
 
 
@@ -63,7 +69,9 @@ def _parsed(hub: Hub, text: str) -> datetime | date | int:
     return instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(hub.settings.timezone)).astimezone(UTC)
 
 
-def read_snapshot(hub: Hub, dataset: str, partition: str, write_id: int, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read_snapshot(
+    hub: Hub, dataset: str, partition: str, write_id: int, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
     """The stored rows of a committed image, in key order."""
     yield from hub.structured.read(hub.contract(dataset), partition, write_id, columns)
 
@@ -72,12 +80,15 @@ def read_bitemporal(
     hub: Hub, dataset: str, position: int, valid_on: date | None = None, contract: Contract | None = None
 ) -> pa.Table:
     """The stored rows that stand at a position, in key order; with ``valid_on`` only those that hold on that day."""
+    require_kept(hub, dataset, position)
     contract = contract or hub.contract(dataset)
     committed = {change.write_id for _, change in hub.log.all_changes(dataset, position)}
     batches = (pl.DataFrame(table) for table in hub.structured.versions(contract))
     kept = [holding_on(rows, valid_on) if valid_on else rows for rows in standing_batches(batches, committed, contract)]
     schema = contract.stored_schema
-    return pa.concat_tables([schema.empty_table(), *(rows.to_arrow().select(schema.names).cast(schema) for rows in kept)])
+    return pa.concat_tables(
+        [schema.empty_table(), *(rows.to_arrow().select(schema.names).cast(schema) for rows in kept)]
+    )
 
 
 def read(
@@ -108,18 +119,31 @@ def _read_extract(hub: Hub, dataset: str, position: int, days: Iterable[date] | 
 
 
 def _wanted(hub: Hub, dataset: str, position: int, days: Iterable[date] | None) -> Iterator[tuple[str, Change]]:
-    if position < hub.log.retained_from(dataset, hub.log.last()):
-        raise QueryError(
-            "Versions no longer kept", where=dataset, got=f"position {position}",
-            expected=f"at least {hub.log.retained_from(dataset, hub.log.last())}", remedy="Ask at a cut, or at a later known time",
-        )  # fmt: skip
+    require_kept(hub, dataset, position)
     wanted = None if days is None else {day.isoformat() for day in days}
     for partition, (_, change) in hub.log.changes(dataset, position).items():
         if partition is not None and (wanted is None or partition in wanted):
             yield partition, change
 
 
-def key_history(hub: Hub, dataset: str, key: Sequence[Any], position: int, partition: str | None = None) -> pl.DataFrame:
+def require_kept(hub: Hub, dataset: str, position: int) -> None:
+    """Nothing happens when the versions that the position reads are kept: above the retention floor, or at a cut.
+
+    Raises:
+        QueryError: they may be gone.
+    """
+    floor = hub.log.retained_from(dataset, hub.log.last())
+    if position >= floor or position in {cut.position for cut in hub.log.cuts().values()}:
+        return
+    raise QueryError(
+        "Versions no longer kept", where=dataset, got=f"position {position}", expected=f"at least {floor}",
+        remedy="Ask at a cut, or at a later known time",
+    )  # fmt: skip
+
+
+def key_history(
+    hub: Hub, dataset: str, key: Sequence[Any], position: int, partition: str | None = None
+) -> pl.DataFrame:
     """Every version of one key up to a position: its columns, the known times between which it stood, delivery and line.
 
     Args:
@@ -131,7 +155,11 @@ def key_history(hub: Hub, dataset: str, key: Sequence[Any], position: int, parti
         ``delivery`` (its file name), ``line``.
     """
     contract = hub.contract(dataset)
-    changes = hub.log.all_changes(dataset, position) if contract.shape is Shape.BITEMPORAL else hub.log.history(dataset, partition, position)
+    changes = (
+        hub.log.all_changes(dataset, position)
+        if contract.shape is Shape.BITEMPORAL
+        else hub.log.history(dataset, partition, position)
+    )
     commits = pl.DataFrame(
         [(c.write_id, at, hub.log.entry(at).known_at) for at, c in changes],
         schema={"_write_id": pl.UInt64, "position": pl.Int64, "known_at": pl.Datetime("ms", "UTC")}, orient="row",
@@ -153,5 +181,10 @@ def _with_files(hub: Hub, rows: pl.DataFrame, changes: dict[int, Change]) -> pl.
     pairs = rows.select("_write_id", "_delivery").unique().rows()
     files = [(t, i, hub.log.delivery(changes[t].deliveries[i]).name) for t, i in pairs]
     schema = {"_write_id": pl.UInt64, "_delivery": pl.UInt32, "delivery": pl.String}
-    named = rows.join(pl.DataFrame(files, schema=schema, orient="row"), on=["_write_id", "_delivery"], how="left", maintain_order="left")
+    named = rows.join(
+        pl.DataFrame(files, schema=schema, orient="row"),
+        on=["_write_id", "_delivery"],
+        how="left",
+        maintain_order="left",
+    )
     return named.rename({"_line": "line"}).drop("_write_id", "_delivery")

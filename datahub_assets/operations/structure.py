@@ -5,8 +5,9 @@ datasets take their deliveries one after the other (``structure_bitemporal``). R
 log names it; what was written for nothing (a conflict, too many rejects, a kill) is never seen and removed by maintenance.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -42,8 +43,8 @@ class Commit:
 
 
 @dataclass
-class _Image:
-    """What one pass over a delivery wrote for one day."""
+class Image:
+    """What deliveries say of one day."""
 
     summary: ImageSummary
     rows: int = 0
@@ -99,29 +100,26 @@ def _is_current(
     return found is not None and (found[1].deliveries, found[1].contract_version) == (receipts, contract.version)
 
 
-def _commit_image(
-    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], position: int
-) -> Commit:
+def _commit_image(hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], position: int) -> Commit:
     declared = hub.catalogue.structured_dataset(contract.dataset)
     before = {day: hub.log.change(contract.dataset, day.isoformat(), position) for day in days}
-    suspects: pl.Series | None = None
-    while True:
-        write_id = hub.log.draw(f"write_id {contract.dataset}")
-        images = {day: _Image(ImageSummary(keep_hashes=before[day] is not None)) for day in days}
-        rejects = Rejects(declared, days)
-        folded = _fold if len(basis) > 1 else _stream
-        try:
-            hub.structured.write(contract, _counted(contract, folded(hub, contract, basis, days, rejects, suspects), images), write_id)
-            break
-        except DuplicateKeys as found:  # rows were written already: once more, under another write id
-            suspects = found.suspects
-    path = rejects.keep(hub, write_id)
-    rejects.check_tolerance(basis[-1], path)
+    write_id = hub.log.draw(f"write_id {contract.dataset}")
+    with _taken_back(hub, contract.dataset, days, write_id):
+        images, rejects = fold_images(
+            hub, contract, basis, days, write_id, compared={day for day, found in before.items() if found}
+        )
+        path = rejects.keep(hub, write_id)
+        rejects.check_tolerance(basis[-1], path)
+        for day, image in images.items():
+            _check_rows(declared, day, image, basis[-1])
     changes = []
     for day, image in images.items():
-        _check_rows(declared, day, image, basis[-1])
         found = before[day]
-        old = hub.structured.summary(contract, day.isoformat(), found[1].write_id, keep_hashes=True) if found else ImageSummary()
+        old = (
+            hub.structured.summary(contract, day.isoformat(), found[1].write_id, keep_hashes=True)
+            if found
+            else ImageSummary()
+        )
         counts = image.summary.differences_from(old)
         changes.append(Change(
             dataset=contract.dataset, partition=day.isoformat(), write_id=write_id, base=found[1].write_id if found else None,
@@ -134,8 +132,56 @@ def _commit_image(
     return Commit((hub.append(draft, position),))
 
 
+@contextmanager
+def _taken_back(hub: Hub, dataset: str, days: Iterable[date], write_id: int) -> Iterator[None]:
+    """Rows of a delivery that is refused are gone again: it may be tried many times before it is replaced."""
+    try:
+        yield
+    except DeliveryMalformed:
+        for day in days:
+            hub.structured.remove(dataset, day.isoformat(), write_id)
+        raise
+
+
+def fold_images(
+    hub: Hub,
+    contract: Contract,
+    basis: tuple[Delivery, ...],
+    days: list[date],
+    write_id: int | None,
+    *,
+    compared: Collection[date] = (),
+) -> tuple[dict[date, Image], Rejects]:
+    """What the deliveries say of the days, and the rows they reject; the rows are durable under the write id.
+
+    Args:
+        write_id: of the caller's own, not committed yet. None: nothing is written.
+        compared: days for which hashes are kept, to count differences.
+
+    Raises:
+        DeliveryMalformed: a file as a whole is not as declared.
+    """
+    declared = hub.catalogue.structured_dataset(contract.dataset)
+    suspects: pl.Series | None = None
+    while True:
+        images = {day: Image(ImageSummary(keep_hashes=day in compared)) for day in days}
+        rejects = Rejects(declared, days)
+        folded = _fold if len(basis) > 1 else _stream
+        rows = _counted(contract, folded(hub, contract, basis, days, rejects, suspects), images)
+        try:
+            if write_id is None:
+                deque(rows, maxlen=0)
+            else:
+                hub.structured.write(contract, rows, write_id)
+            return images, rejects
+        except DuplicateKeys as duplicates:  # rows were written already: they go, and all is read once more
+            suspects = duplicates.suspects
+            for day in days if write_id is not None else ():
+                hub.structured.remove(contract.dataset, day.isoformat(), write_id or 0)
+
+
 def _counted(
-    contract: Contract, batches: Iterable[tuple[date, pa.Table]], images: dict[date, _Image]
+    contract: Contract, batches: Iterable[tuple[date, pa.Table]], images: dict[date, Image]
 ) -> Iterator[tuple[str, pa.Table]]:
     for day, table in batches:
         images[day].summary.add(contract, table)
@@ -143,7 +189,7 @@ def _counted(
         yield day.isoformat(), table
 
 
-def _check_rows(declared: StructuredDataset, day: date, image: _Image, delivery: Delivery) -> None:
+def _check_rows(declared: StructuredDataset, day: date, image: Image, delivery: Delivery) -> None:
     if image.rows < declared.checks.min_rows:
         raise DeliveryMalformed(
             "Too few rows", where=f"{declared.dataset} {day}, {delivery.name}", got=str(image.rows),
@@ -152,7 +198,12 @@ def _check_rows(declared: StructuredDataset, day: date, image: _Image, delivery:
 
 
 def _stream(
-    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], rejects: Rejects, suspects: pl.Series | None
+    hub: Hub,
+    contract: Contract,
+    basis: tuple[Delivery, ...],
+    days: list[date],
+    rejects: Rejects,
+    suspects: pl.Series | None,
 ) -> Iterator[tuple[date, pa.Table]]:
     """The rows of the days in one delivery, batch by batch."""
     for rows in one_pass(hub, contract, basis[0], rejects, suspects):
@@ -161,13 +212,22 @@ def _stream(
 
 
 def _fold(
-    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], rejects: Rejects, _: pl.Series | None
+    hub: Hub,
+    contract: Contract,
+    basis: tuple[Delivery, ...],
+    days: list[date],
+    rejects: Rejects,
+    suspects: pl.Series | None,
 ) -> Iterator[tuple[date, pa.Table]]:
     """The image of each day that the deliveries make, amended one after the other."""
     frames = [whole(hub, contract, delivery, rejects) for delivery in basis]
     for day in days:
         told = [
-            Delivered(delivery.receipt, rows.filter(pl.col(BUSINESS_DATE) == day), amends=delivery.file_date not in (day, None))
+            Delivered(
+                delivery.receipt,
+                rows.filter(pl.col(BUSINESS_DATE) == day),
+                amends=delivery.file_date not in (day, None),
+            )
             for delivery, rows in zip(basis, frames, strict=True)
         ]
         image, _ = fold(told, contract)

@@ -4,17 +4,18 @@ One commit a delivery, and only rows that change are written (``history.bitempor
 whole dataset, so commits of two runs never interleave: the later one is refused and redone.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
+import pyarrow as pa
 
 from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.bitemporal import Merge, apply, merge_image
 from datahub_assets.history.digest import digest
 from datahub_assets.history.intervals import RULE, amend_intervals, replace_intervals, violations
-from datahub_assets.history.log import Change, Delivery
+from datahub_assets.history.log import Change, Delivery, Entry
 from datahub_assets.history.provenance import Receipt, compact, share
 from datahub_assets.history.state import delivery_order
 from datahub_assets.history.versions import standing
@@ -41,12 +42,20 @@ def structure_bitemporal(hub: Hub, dataset: str, days: list[date] | None = None)
     position = hub.log.last()
     for day in days or []:
         if not hub.log.deliveries(dataset, position, day):
-            raise DeliveryMissing("No delivery", where=f"{dataset} {day}", expected=expected_file(hub, dataset, day), remedy="Land the file")
-    state, commit = _State(hub, contract, position), Commit()
+            raise DeliveryMissing(
+                "No delivery",
+                where=f"{dataset} {day}",
+                expected=expected_file(hub, dataset, day),
+                remedy="Land the file",
+            )
+    state, commit = Standing.at(hub, contract, position), Commit()
     malformed: DeliveryMalformed | None = None
     for delivery in pending(hub, dataset, position):
         try:
-            commit += state.merge(delivery)
+            merged = state.merge(delivery)
+            entry = _commit(hub, contract, merged, position)
+            state.accept(merged, entry.changes[0].write_id)
+            commit, position = commit + Commit((entry,)), entry.position
         except DeliveryMalformed as error:  # the others go on
             malformed = malformed or error
     if malformed:
@@ -73,47 +82,77 @@ def day_of(delivery: Delivery) -> date:
     return delivery.file_date or delivery.business_dates[0]
 
 
-class _State:
-    """The rows that stand, kept between the merges of one call."""
+@dataclass(frozen=True)
+class Merged:
+    """What a delivery changes in the rows that stand.
 
-    def __init__(self, hub: Hub, contract: Contract, position: int) -> None:
-        self._hub, self._contract, self._position = hub, contract, position
-        changes = hub.log.all_changes(contract.dataset, position)
-        self._base = changes[-1][1].write_id if changes else None
-        self._observed = {change.observed for _, change in changes if change.observed}
+    ``rows`` are to be written, with ``deliveries`` as the list that their provenance indexes; ``after`` stands then.
+    """
+
+    delivery: Delivery
+    day: date
+    rows: pa.Table
+    deliveries: tuple[Receipt, ...]
+    merge: Merge
+    rejects: Rejects
+    base: int | None
+    after: pl.DataFrame
+    named: tuple[Receipt, ...]
+    digest: str
+
+
+class Standing:
+    """The rows of a bitemporal dataset that stand, into which deliveries are merged one after the other."""
+
+    def __init__(self, hub: Hub, contract: Contract) -> None:
+        """Nothing stands yet."""
+        self._hub, self._contract = hub, contract
+        self._base: int | None = None
+        self._observed: set[date] = set()
+        self._deliveries: tuple[Receipt, ...] = ()
+        self._rows = pl.DataFrame(contract.stored_schema.empty_table())
+
+    @classmethod
+    def at(cls, hub: Hub, contract: Contract, position: int) -> "Standing":
+        """What stands at a position."""
+        made, changes = cls(hub, contract), hub.log.all_changes(contract.dataset, position)
+        made._base = changes[-1][1].write_id if changes else None
+        made._observed = {change.observed for _, change in changes if change.observed}
         versions = pl.DataFrame(concat(contract, hub.structured.versions(contract), with_write_id=True))
         commits = {change.write_id: change.deliveries for _, change in changes}
-        self._rows, self._deliveries = share(standing(versions, set(commits), contract), commits)
+        made._rows, made._deliveries = share(standing(versions, set(commits), contract), commits)
+        return made
 
-    def merge(self, delivery: Delivery) -> Commit:
-        """The delivery is merged and committed."""
-        hub, contract, declared = self._hub, self._contract, self._hub.catalogue.structured_dataset(self._contract.dataset)
-        day = day_of(delivery)
+    def merge(self, delivery: Delivery) -> Merged:
+        """What the delivery changes; nothing is written, and the state stays as it is until ``accept``.
+
+        Raises:
+            DeliveryMalformed: the file as a whole is not as declared. Whether it has too many rejects is not judged.
+        """
+        hub, contract = self._hub, self._contract
+        declared, day = hub.catalogue.structured_dataset(contract.dataset), day_of(delivery)
         rejects = Rejects(declared, [day])
-        index = self._index(delivery.receipt)
+        named = self._deliveries if delivery.receipt in self._deliveries else (*self._deliveries, delivery.receipt)
+        index = named.index(delivery.receipt)
         rows = whole(hub, contract, delivery, rejects)
         if declared.feed.mode == "intervals":
             rows = self._without_violations(rows, rejects, delivery)
         merge = self._merged(rows, day, index)
-        affects = merge.affects or (day, day)  # an empty interval: nothing changed
-        write_id = hub.log.draw(f"write_id {contract.dataset}")
-        path = rejects.keep(hub, write_id)
-        rejects.check_tolerance(delivery, path)
-        written, deliveries = compact(merge.rows, self._deliveries, always=[index])
-        schema = contract.stored_schema
-        hub.structured.write(contract, [(None, written.select(schema.names).to_arrow().cast(schema))], write_id)
+        written, deliveries = compact(merge.rows, named, always=[index])
         after = apply(self._rows, merge.rows, contract)
-        change = Change(
-            dataset=contract.dataset, partition=None, write_id=write_id, base=self._base, deliveries=deliveries,
-            rows=merge.rows.height, rows_read=rejects.rows_read, accepted=rejects.rows_read - rejects.of(day), rejected=rejects.of(day),
-            added=merge.added, changed=merge.changed, removed=merge.removed, digest=self._digest(after), code_version=CODE_VERSION,
-            contract_version=contract.version, folded=delivery.receipt, observed=day, affects_from=affects[0], affects_to=affects[1],
-            rejects=path,
+        return Merged(
+            delivery, day, self._stored(written), deliveries, merge, rejects, self._base, after, named,
+            str(digest(canonical_rows(contract, self._stored(after)))),
         )  # fmt: skip
-        entry = hub.append(replace(hub.draft(f"structured {delivery.name}"), changes=(change,)), self._position)
-        self._rows, self._base, self._position = after, write_id, entry.position
-        self._observed.add(day)
-        return Commit((entry,))
+
+    def accept(self, merged: Merged, write_id: int) -> None:
+        """What was merged stands, committed under the write id."""
+        self._rows, self._base, self._deliveries = merged.after, write_id, merged.named
+        self._observed.add(merged.day)
+
+    def _stored(self, rows: pl.DataFrame) -> pa.Table:
+        schema = self._contract.stored_schema
+        return rows.select(schema.names).to_arrow().cast(schema)
 
     def _merged(self, rows: pl.DataFrame, day: date, index: int) -> Merge:
         feed = self._hub.catalogue.structured_dataset(self._contract.dataset).feed
@@ -134,11 +173,20 @@ class _State:
         rejects.add(told, found.height, delivery)
         return rows.join(found, on="_line", how="anti")
 
-    def _digest(self, rows: pl.DataFrame) -> str:
-        schema = self._contract.stored_schema
-        return str(digest(canonical_rows(self._contract, rows.select(schema.names).to_arrow().cast(schema))))
 
-    def _index(self, receipt: Receipt) -> int:
-        if receipt not in self._deliveries:
-            self._deliveries = (*self._deliveries, receipt)
-        return self._deliveries.index(receipt)
+def _commit(hub: Hub, contract: Contract, merged: Merged, position: int) -> Entry:
+    """The merged rows are written and the log's newest entry says so."""
+    merge, rejects, day = merged.merge, merged.rejects, merged.day
+    affects = merge.affects or (day, day)  # an empty interval: nothing changed
+    write_id = hub.log.draw(f"write_id {contract.dataset}")
+    path = rejects.keep(hub, write_id)
+    rejects.check_tolerance(merged.delivery, path)
+    hub.structured.write(contract, [(None, merged.rows)], write_id)
+    change = Change(
+        dataset=contract.dataset, partition=None, write_id=write_id, base=merged.base, deliveries=merged.deliveries,
+        rows=merge.rows.height, rows_read=rejects.rows_read, accepted=rejects.rows_read - rejects.of(day),
+        rejected=rejects.of(day), added=merge.added, changed=merge.changed, removed=merge.removed, digest=merged.digest,
+        code_version=CODE_VERSION, contract_version=contract.version, folded=merged.delivery.receipt, observed=day,
+        affects_from=affects[0], affects_to=affects[1], rejects=path,
+    )  # fmt: skip
+    return hub.append(replace(hub.draft(f"structured {merged.delivery.name}"), changes=(change,)), position)
