@@ -215,9 +215,10 @@ def _open(path: Path) -> sqlite3.Connection:
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            with _transaction(connection):
-                connection.execute(_TABLE)
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchall():
+                connection.execute("PRAGMA journal_mode=WAL")
+                with _transaction(connection):  # a writer's lock: readers of a table that is there do not wait for it
+                    connection.execute(_TABLE)
             return connection
         except sqlite3.OperationalError:  # SQLite does not wait by itself where two processes make one file
             if time.monotonic() > until:

@@ -2,6 +2,8 @@
 
 import os
 import resource
+import sqlite3
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -88,6 +90,24 @@ def test_store_works_on_both_sides_of_a_fork(tmp_path: Path) -> None:
     assert store.increment(TABLE, b"n") == 82
 
 
+def _hold_the_lock(connection: Connection, folder: Path) -> None:
+    with sqlite3.connect(folder / f"{TABLE}.sqlite", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        connection.send("locked")
+        connection.recv()
+
+
+def test_reader_does_not_wait_for_a_writer_that_sleeps_in_its_transaction(tmp_path: Path) -> None:
+    """Not even one that opens the table only now: it reads what is committed."""
+    EmbeddedTableStore(tmp_path).write(TABLE, [rows([(b"a", b"1")])])
+    with child(_hold_the_lock, tmp_path) as sleeper:
+        assert sleeper.receive() == "locked"
+        began = time.monotonic()
+        store = EmbeddedTableStore(tmp_path)
+        assert (store.tables(), store.get(TABLE, [b"a"]), scanned(store, TABLE)) == ([TABLE], [b"1"], [(b"a", b"1")])
+        assert time.monotonic() - began < embedded.BUSY_SECONDS / 2
+
+
 def test_drop_gives_the_space_back(tmp_path: Path) -> None:
     """The file stays for those who have it open, but next to empty."""
     store = EmbeddedTableStore(tmp_path)
@@ -112,7 +132,7 @@ def test_pages_of_small_rows_are_full(tmp_path: Path) -> None:
     store = EmbeddedTableStore(tmp_path)
     store.write(TABLE, [rows(numbered(120_000, value=bytes(50)))])
     assert [len(page) for page in store.scan(TABLE, b"", b"")] == [50_000, 50_000, 20_000]
-    store.write("large.rows", [rows(numbered(100, value=bytes(1 << 20)))])
+    store.write("large.rows", [rows(numbered(40, value=bytes(1 << 20)))])
     assert max(page.values.nbytes for page in store.scan("large.rows", b"", b"")) <= 2 * embedded.PAGE_BYTES + 1_000
 
 
