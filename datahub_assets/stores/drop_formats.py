@@ -20,7 +20,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import xlsxwriter
 
 from datahub_assets.errors import DeclarationError
 from datahub_assets.stores.files import chunks_of
@@ -57,8 +56,14 @@ def xlsx(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sheet: str, creat
     """The rows as a workbook of one sheet; rows are spooled to disk, one at a time in memory.
 
     Raises:
-        DeclarationError: more rows than a sheet holds (1,048,575 under the header).
+        DeclarationError: more rows than a sheet holds (1,048,575 under the header); or Excel is not installed.
     """
+    try:
+        import xlsxwriter
+    except ImportError as error:
+        raise DeclarationError(
+            "Excel files need a package", got=str(error), remedy="Install datahub-assets[formats]"
+        ) from error
     with tempfile.TemporaryDirectory(prefix="datahub-drop-") as folder:
         path = Path(folder) / "drop.xlsx"
         options = {
