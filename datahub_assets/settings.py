@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from datahub_assets.catalogue.loading import DEMO_FOLDER
 from datahub_assets.errors import DeclarationError
 
 SETTINGS_FILE = "datahub.toml"
@@ -35,7 +36,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DATAHUB_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     home: Path = Field(Path(".datahub"), description="The hub's folder: what is not set otherwise lies below it.")
-    catalogue_folder: Path | None = Field(None, description="Catalogue files; home/catalogue when left out.")
+    catalogue_folder: Path | None = Field(None, description="Catalogue files; home/catalogue, else the demo's, when left out.")
     landing_folder: Path | None = Field(None, description="Where providers drop files; home/landing when left out.")
     root_folder: Path | None = Field(None, description="Vault, extracts and drops; home/root when left out.")
     tables_folder: Path | None = Field(None, description="Embedded tables, on a local disk; home/tables when left out.")
@@ -60,8 +61,9 @@ class Settings(BaseSettings):
 
     @property
     def catalogue(self) -> Path:
-        """Folder of the catalogue files."""
-        return self.catalogue_folder or self.home / "catalogue"
+        """Folder of the catalogue files; a hub that has none of its own shows the demo's."""
+        own = self.catalogue_folder or self.home / "catalogue"
+        return own if self.catalogue_folder or own.is_dir() else DEMO_FOLDER
 
     @property
     def landing(self) -> Path:
