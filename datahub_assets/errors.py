@@ -43,8 +43,8 @@ class DatahubError(Exception):
     def _message(self) -> str:
         text = self.what + (f" in {self.where}" if self.where else "")
         if self.got is not None or self.expected is not None:
-            pair = [f"got {self.got}" if self.got is not None else "", f"expected {self.expected}" if self.expected is not None else ""]
-            text += ": " + ", ".join(p for p in pair if p)
+            pair = (("got", self.got), ("expected", self.expected))
+            text += ": " + ", ".join(f"{name} {value}" for name, value in pair if value is not None)
         text += "."
         if self.remedy:
             text += f" {self.remedy.rstrip('.')}."

@@ -6,10 +6,12 @@ A hub with no setting at all is the embedded default: a folder ``.datahub`` belo
 import os
 import tomllib
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from datahub_assets.catalogue.loading import DEMO_FOLDER
@@ -36,7 +38,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DATAHUB_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     home: Path = Field(Path(".datahub"), description="The hub's folder: what is not set otherwise lies below it.")
-    catalogue_folder: Path | None = Field(None, description="Catalogue files; home/catalogue, else the demo's, when left out.")
+    catalogue_folder: Path | None = Field(
+        None, description="Catalogue files; home/catalogue, else the demo's, when left out."
+    )
     landing_folder: Path | None = Field(None, description="Where providers drop files; home/landing when left out.")
     root_folder: Path | None = Field(None, description="Vault, extracts and drops; home/root when left out.")
     tables_folder: Path | None = Field(None, description="Embedded tables, on a local disk; home/tables when left out.")
@@ -45,10 +49,18 @@ class Settings(BaseSettings):
     timezone: str = Field("UTC", description="The hub's time zone: the day of a date without a time.")
     clock: Literal["system", "settable"] = Field("system", description="settable: home/clock says what time it is.")
     history: bool = Field(
-        False, description="Files in landing are history: the hub knows each from its modification time on (migration, demo)."
+        False,
+        description="Files in landing are history: the hub knows each from its modification time on (migration, demo).",
     )
     dagster_url: str = Field("http://127.0.0.1:3000", description="Address of the Dagster webserver, for links.")
     notifications: Notifications = Field(default_factory=Notifications)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"unknown time zone {value!r}, expected an IANA name such as Europe/Paris")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -97,7 +109,9 @@ class Settings(BaseSettings):
         try:
             return datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
         except (OSError, ValueError) as error:
-            raise DeclarationError("No settable clock", where=str(path), got=str(error), expected="an ISO 8601 instant") from error
+            raise DeclarationError(
+                "No settable clock", where=str(path), got=str(error), expected="an ISO 8601 instant"
+            ) from error
 
     def set_clock(self, instant: datetime) -> None:
         """The settable clock says this instant from now on."""
@@ -105,6 +119,29 @@ class Settings(BaseSettings):
         temporary = path.with_suffix(".tmp")
         temporary.write_text(instant.astimezone(UTC).isoformat())
         temporary.replace(path)
+
+
+FOLDERS = ("catalogue_folder", "landing_folder", "root_folder", "tables_folder")
+
+
+def _absolute(settings: Settings) -> dict[str, Path]:
+    """Folders that a variable gave relative to where the program was started."""
+    folders = {name: getattr(settings, name) for name in FOLDERS}
+    return {name: folder.absolute() for name, folder in folders.items() if folder is not None}
+
+
+def _refuse_unknown_variables() -> None:
+    names = {name for name in os.environ if name.startswith("DATAHUB_")}
+    unknown = sorted(
+        name for name in names if name.removeprefix("DATAHUB_").split("__")[0].lower() not in Settings.model_fields
+    )
+    if unknown:
+        near = {
+            name: get_close_matches(name, [f"DATAHUB_{field.upper()}" for field in Settings.model_fields], n=1)
+            for name in unknown
+        }
+        problems = [f"{name} is no setting" + (f": {match[0]}?" if match else "") for name, match in near.items()]
+        raise DeclarationError("Unknown DATAHUB_… variables", problems=problems)
 
 
 def process_environment(home: Path, dagster_home: Path) -> dict[str, str]:
@@ -118,15 +155,16 @@ def load(home: Path | None = None) -> Settings:
     Raises:
         DeclarationError: unknown or impossible settings, all of them.
     """
+    _refuse_unknown_variables()
     try:
         folder = (home or Settings().home).absolute()
         file = folder / SETTINGS_FILE
         given: dict[str, Any] = tomllib.loads(file.read_text()) if file.exists() else {}
-        for name in ("catalogue_folder", "landing_folder", "root_folder", "tables_folder"):
+        for name in FOLDERS:
             if name in given:
                 given[name] = folder / given[name]
         settings = Settings(**{**given, "home": folder})
-        return settings.model_copy(update={"home": folder})
+        return settings.model_copy(update={"home": folder, **_absolute(settings)})
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError("Settings file not TOML", where=str(home), got=str(error)) from error
     except ValidationError as error:

@@ -1,8 +1,9 @@
 """Business calendars: which days a market, a bank system or the firm works.
 
 Names are the exchange-calendars package's (``XNYS``, ``XPAR``, ``XLON``, …), ``TARGET`` (euro settlement days),
-``weekdays`` (Monday to Friday), ``daily``, and ``irregular`` (any day may have an edition, none has to). No clock and no file: a day is asked about by its date. The two calendar
-packages are imported on first use, because they bring pandas along; whoever only uses ``weekdays`` never pays for them.
+``weekdays`` (Monday to Friday), ``daily``, and ``irregular`` (any day may have an edition, none has to). No clock and no file:
+a day is asked about by its date. The two calendar packages are imported on first use, because they bring pandas along;
+whoever only uses ``weekdays`` never pays for them.
 
 Cost: the first question about a decade of an exchange calendar builds it (about 0.1 s, Korea 1 s, once a process, plus
 0.7 s for the first import); each later one is two bisections and a slice.
@@ -119,9 +120,7 @@ def require_calendar(calendar: str) -> None:
     raise DeclarationError(
         "Unknown business calendar",
         got=repr(calendar),
-        expected=f"one of {', '.join(close)}"
-        if close
-        else f"{', '.join(_OWN)} or an exchange's MIC such as XNYS",
+        expected=f"one of {', '.join(close)}" if close else f"{', '.join(_OWN)} or an exchange's MIC such as XNYS",
         remedy="datahub catalogue schema lists what a catalogue file may say",
     )
 

@@ -62,7 +62,11 @@ def problems(
     except DeclarationError as error:
         yield "sql", error.got or str(error)
         return
-    for field, mentioned in (("key", extract.key), ("columns", tuple(extract.columns)), ("units", tuple(extract.units))):
+    for field, mentioned in (
+        ("key", extract.key),
+        ("columns", tuple(extract.columns)),
+        ("units", tuple(extract.units)),
+    ):
         for column in mentioned:
             if column not in columns:
                 yield field, f"{column} is not a column of the SQL's result ({', '.join(columns)})"
@@ -89,7 +93,9 @@ def _output_schema(name: str, sql: str, inputs: tuple[tuple[str, pa.Schema], ...
 
 def connection(inputs: Mapping[str, pa.Table | pa.RecordBatchReader]) -> duckdb.DuckDBPyConnection:
     """A DuckDB of its own that has the inputs as relations ``domain.name`` and can reach nothing else."""
-    duck = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    duck = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
     duck.execute("SET TimeZone = 'UTC'")
     for dataset, rows in inputs.items():
         domain, name = dataset.split("/")

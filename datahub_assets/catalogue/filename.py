@@ -61,7 +61,9 @@ class FilenamePattern:
         rest = _FIELD.sub("", text)
         if "{" in rest or "}" in rest or "/" in rest or not text:
             raise DeclarationError(
-                "Unreadable file name pattern", got=repr(text), expected="text with {business_date:%Y%m%d}, {sequence} and *"
+                "Unreadable file name pattern",
+                got=repr(text),
+                expected="text with {business_date:%Y%m%d}, {sequence} and *",
             )
         return cls(text, re.compile(regex), date_format)
 
@@ -81,7 +83,9 @@ class FilenamePattern:
 
     def example(self, business_date: date) -> str:
         """A name that fits, for messages that say which file is expected."""
-        text = _FIELD.sub(lambda m: business_date.strftime(m[2] or "%Y-%m-%d") if m[1] else "1" if m[3] else "*", self.text)
+        text = _FIELD.sub(
+            lambda m: business_date.strftime(m[2] or "%Y-%m-%d") if m[1] else "1" if m[3] else "*", self.text
+        )
         return text
 
 
@@ -89,5 +93,7 @@ def _date_regex(date_format: str, text: str) -> str:
     parts = re.split(r"(%.)", date_format)
     unknown = [part for part in parts[1::2] if part not in _STRPTIME]
     if unknown:
-        raise DeclarationError("Unreadable file name pattern", got=f"{unknown[0]} in {text}", expected=" ".join(_STRPTIME))
+        raise DeclarationError(
+            "Unreadable file name pattern", got=f"{unknown[0]} in {text}", expected=" ".join(_STRPTIME)
+        )
     return "".join(_STRPTIME.get(part, re.escape(part)) for part in parts)

@@ -113,7 +113,9 @@ def examine(folder: Path) -> tuple[Catalogue, list[Problem]]:
             continue
         if dataset.dataset in datasets:
             first = files[dataset.dataset].relative_to(folder).as_posix()
-            problems.append(Problem(name, _line(path, ("dataset",)), "dataset", f"{dataset.dataset} is declared in {first} already"))
+            problems.append(
+                Problem(name, _line(path, ("dataset",)), "dataset", f"{dataset.dataset} is declared in {first} already")
+            )
             continue
         datasets[dataset.dataset], files[dataset.dataset] = dataset, path
     if not datasets and not problems:
@@ -132,15 +134,19 @@ def unknown_dataset(name: str, known: Iterable[str]) -> DeclarationError:
     """The error for a dataset that is not declared, with the names nearest to it."""
     near = get_close_matches(name, list(known), n=3, cutoff=0.4)
     expected = "one of " + ", ".join(near) if near else "a declared dataset"
-    return DeclarationError("Unknown dataset", got=repr(name), expected=expected, remedy="datahub catalogue show lists all")
+    return DeclarationError(
+        "Unknown dataset", got=repr(name), expected=expected, remedy="datahub catalogue show lists all"
+    )
 
 
 def _read(path: Path, name: str, problems: list[Problem]) -> StructuredDataset | ExtractDataset | None:
     try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - a safe loader, in C where there is one
+        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # a safe loader, in C where there is one
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        problems.append(Problem(name, mark.line + 1 if mark else None, "", f"not YAML: {getattr(error, 'problem', error)}"))
+        problems.append(
+            Problem(name, mark.line + 1 if mark else None, "", f"not YAML: {getattr(error, 'problem', error)}")
+        )
         return None
     if not isinstance(document, dict):
         problems.append(Problem(name, 1, "", "expected a mapping with dataset, kind, columns, …"))
@@ -152,7 +158,9 @@ def _read(path: Path, name: str, problems: list[Problem]) -> StructuredDataset |
             where = tuple(part for part in item["loc"] if part not in ("structured", "extract"))
             message = item["msg"].removeprefix("Value error, ")
             for text in message.split("; "):
-                problems.append(Problem(name, _line(path, where), ".".join(map(str, where)), _plain(item["type"], text)))
+                problems.append(
+                    Problem(name, _line(path, where), ".".join(map(str, where)), _plain(item["type"], text))
+                )
         return None
 
 
@@ -163,6 +171,8 @@ def _plain(kind: str, message: str) -> str:
 def _line(path: Path, where: tuple[int | str, ...]) -> int | None:
     """The line of a field, found in the YAML node tree; of its nearest ancestor when the field is missing."""
     node = yaml.compose(path.read_bytes(), Loader=_LOADER)
+    if node is None:
+        return None
     line: int = node.start_mark.line + 1
     for part in where:
         if isinstance(node, yaml.MappingNode):
@@ -183,7 +193,9 @@ def _cross_check(catalogue: Catalogue, folder: Path) -> Iterator[Problem]:
         problem = calendars.problem(dataset.partitions.calendar)
         if problem:
             yield Problem(file, _line(path, ("partitions", "calendar")), "partitions.calendar", problem)
-        if dataset.partitions.calendar == calendars.IRREGULAR and (isinstance(dataset, ExtractDataset) or dataset.partitions.expected):
+        if dataset.partitions.calendar == calendars.IRREGULAR and (
+            isinstance(dataset, ExtractDataset) or dataset.partitions.expected
+        ):
             message = "an irregular calendar has no expected dates: leave out expected; extracts need business dates"
             yield Problem(file, _line(path, ("partitions", "calendar")), "partitions.calendar", message)
         if isinstance(dataset, ExtractDataset):
@@ -199,5 +211,7 @@ def _same_files(catalogue: Catalogue, folder: Path) -> Iterator[Problem]:
         if pattern in seen:
             path = catalogue.files[name]
             message = f"the same files are taken by {seen[pattern]} already"
-            yield Problem(path.relative_to(folder).as_posix(), _line(path, ("feed", "pattern")), "feed.pattern", message)
+            yield Problem(
+                path.relative_to(folder).as_posix(), _line(path, ("feed", "pattern")), "feed.pattern", message
+            )
         seen.setdefault(pattern, name)

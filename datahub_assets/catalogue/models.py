@@ -55,7 +55,9 @@ class ColumnDeclaration(Declared):
     description: str = ""
     source: str | None = Field(None, description="Field of the file; the column's name when left out.")
     constant: str | None = Field(None, description="The same text for each row, instead of a field of the file.")
-    aliases: tuple[str, ...] = Field((), description="Former names of the column: a rename keeps the column's identity.")
+    aliases: tuple[str, ...] = Field(
+        (), description="Former names of the column: a rename keeps the column's identity."
+    )
     checks: Checks = Field(default_factory=Checks)
 
     @field_validator("type")
@@ -79,7 +81,9 @@ class Expected(Declared):
 class Partitioning(Declared):
     """Which business dates a dataset has."""
 
-    calendar: str = Field("weekdays", description="Market or bank calendar: XNYS, XPAR, …, TARGET, weekdays, daily or irregular.")
+    calendar: str = Field(
+        "weekdays", description="Market or bank calendar: XNYS, XPAR, …, TARGET, weekdays, daily or irregular."
+    )
     start: date = Field(description="First business date.")
     end: date | None = Field(None, description="Last business date of a dataset that has ended.")
     expected: Expected | None = Field(None, description="When the partition should be there; left out: never late.")
@@ -103,13 +107,14 @@ class Feed(Declared):
     complete: Completeness = Field(default_factory=Completeness)
     other_dates: Literal["replace", "amend", "reject"] = Field(
         "replace",
-        description="Rows of business dates other than the file's: they replace those dates' images, amend them by key, or are rejected.",
+        description="Rows of other business dates than the file's replace those dates' images, amend them, or are rejected.",
     )
     mode: Literal["images", "intervals"] = Field(
         "images", description="Bitemporal: the file says what holds on its date, or from when to when each row holds."
     )
     deleted_when: dict[str, str] = Field(
-        default_factory=dict, description="amend: a row with this value in this field deletes its key, e.g. {action: D}."
+        default_factory=dict,
+        description="amend: a row with this value in this field deletes its key, e.g. {action: D}.",
     )
 
     @field_validator("pattern")
@@ -176,7 +181,9 @@ class _Dataset(Declared):
     groups: tuple[str, ...] = Field((), description="Groups entitled to read.")
     tags: dict[str, str] = Field(default_factory=dict)
     partitions: Partitioning
-    freshness_hours: float | None = Field(None, gt=0, description="Dagster freshness: fail when nothing came for so long.")
+    freshness_hours: float | None = Field(
+        None, gt=0, description="Dagster freshness: fail when nothing came for so long."
+    )
     retention: Retention = Field(default_factory=Retention)
     checks: TableChecks = Field(default_factory=TableChecks)
 
@@ -235,13 +242,15 @@ class ExtractDataset(_Dataset):
     """A published dataset: SQL over structured datasets, one partition a business date."""
 
     kind: Literal["extract"] = "extract"
-    sql: str = Field(description="One SELECT in DuckDB's dialect over domain.name relations; $business_date is the partition.")
+    sql: str = Field(
+        description="One SELECT in DuckDB's dialect over domain.name relations; $business_date is the partition."
+    )
     key: tuple[str, ...] = Field(min_length=1)
     columns: dict[str, str] = Field(default_factory=dict, description="Descriptions of columns, by name.")
     units: dict[str, str] = Field(default_factory=dict, description="Units of columns, by name.")
     windows: dict[str, int] = Field(
         default_factory=dict,
-        description="Business dates an input is read back from the partition, e.g. {quandl/equity_prices: 1} adds the day before.",
+        description="Business dates an input is read back, e.g. {quandl/equity_prices: 1} adds the day before.",
     )
     drops: tuple[DropOptions, ...] = ()
 

@@ -16,7 +16,6 @@ def demo(
     Run again, it loads only what is missing: nothing, if the first run got to its end.
 
     Examples:
-
         datahub demo                      start the servers, load, keep serving until Ctrl-C
 
         datahub demo --once               load and exit, as CI does

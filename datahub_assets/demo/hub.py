@@ -7,11 +7,11 @@ from pathlib import Path
 from datahub_assets.catalogue.loading import DEMO_FOLDER
 from datahub_assets.settings import SETTINGS_FILE, Settings, load
 
-_SETTINGS = '''# The demo hub. It replays history: files are known from the time they arrived at, by a clock that is set.
+_SETTINGS = """# The demo hub. It replays history: files are known from the time they arrived at, by a clock that is set.
 clock = "settable"
 history = true
 timezone = "Europe/Berlin"
-'''
+"""
 _WORKSPACE = """load_from:
   - python_module:
       module_name: datahub_assets.definitions
@@ -23,9 +23,13 @@ def prepare(home: Path) -> Settings:
     """The folder is a hub with the demo's catalogue and a Dagster home; returns its settings."""
     home.mkdir(parents=True, exist_ok=True)
     _write_new(home / SETTINGS_FILE, _SETTINGS)
-    shutil.copytree(DEMO_FOLDER, home / "catalogue", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    shutil.copytree(
+        DEMO_FOLDER, home / "catalogue", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.py")
+    )
     dagster_home(home).mkdir(exist_ok=True)
-    _write_new(dagster_home(home) / "dagster.yaml", files("datahub_assets.orchestration").joinpath("dagster.yaml").read_text())
+    _write_new(
+        dagster_home(home) / "dagster.yaml", files("datahub_assets.orchestration").joinpath("dagster.yaml").read_text()
+    )
     _write_new(workspace(home), _WORKSPACE)
     return load(home)
 

@@ -11,11 +11,11 @@ from rich.table import Column, Table
 from datahub_assets.demo.feeds import provider_files
 from datahub_assets.demo.hub import dagster_home, prepare
 from datahub_assets.demo.replay import is_taken
-from datahub_assets.orchestration.in_process import InProcessDagster
 from datahub_assets.demo.servers import dagster_servers, free_port
 from datahub_assets.demo.story import Settle, play, wait_until_settled
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
+from datahub_assets.orchestration.in_process import InProcessDagster
 from datahub_assets.orchestration.jobs import JUDGE
 
 _WORDS = Console(stderr=True)
@@ -63,7 +63,9 @@ def serve(home: Path, port: int) -> int:
         try:
             _play(hub, lambda: wait_until_settled(hub))
             _summary(hub)
-            _WORDS.print(f"Asset graph: {address}/asset-groups\nThe hub:     datahub --home {home} status\nCtrl-C ends the servers.")
+            _WORDS.print(
+                f"Asset graph: {address}/asset-groups\nThe hub:     datahub --home {home} status\nCtrl-C ends the servers."
+            )
             signal.pause()
         except KeyboardInterrupt:
             _WORDS.print("stopping the servers")
@@ -71,10 +73,20 @@ def serve(home: Path, port: int) -> int:
 
 
 def _play(hub: Hub, settle: Settle) -> int:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=_WORDS) as progress:
         bar = progress.add_task("the story", total=None)
-        dropped = play(hub, settle, lambda told: progress.update(bar, completed=told.files, total=told.total, description=told.text))
+        dropped = play(
+            hub,
+            settle,
+            lambda told: progress.update(bar, completed=told.files, total=told.total, description=told.text),
+        )
         if not dropped:
             progress.update(bar, description="every file of the story is there already", total=1, completed=1)
         return dropped
@@ -82,9 +94,26 @@ def _play(hub: Hub, settle: Settle) -> int:
 
 def _summary(hub: Hub) -> None:
     title = f"The demo hub as of {hub.clock():%Y-%m-%d %H:%M} UTC, by its own clock"
-    table = Table(Column("dataset", no_wrap=True), "state", "dates", "last date", "missing", "corrected", "rejected rows", title=title)
+    table = Table(
+        Column("dataset", no_wrap=True),
+        "state",
+        "dates",
+        "last date",
+        "missing",
+        "corrected",
+        "rejected rows",
+        title=title,
+    )
     for name in hub.catalogue.datasets:
         found = status(hub, name, hub.log.last(), hub.clock())
         missing = ", ".join(str(day) for day in found.missing) or "-"
-        table.add_row(name, found.state, str(found.partitions), str(found.last_date), missing, str(found.corrected), str(found.rejected))
+        table.add_row(
+            name,
+            found.state,
+            str(found.partitions),
+            str(found.last_date),
+            missing,
+            str(found.corrected),
+            str(found.rejected),
+        )
     Console(width=max(Console().width, 120)).print(table)

@@ -63,12 +63,18 @@ def _await(address: str, home: Path, running: "dict[str, subprocess.Popen[bytes]
     while time.monotonic() < until:
         for name, process in running.items():
             if process.poll() is not None:
-                raise StoreUnavailable(f"Dagster's {name} ended", got=f"exit code {process.returncode}", remedy=f"Read {dagster_home(home)}/{name}.log")
+                raise StoreUnavailable(
+                    f"Dagster's {name} ended",
+                    got=f"exit code {process.returncode}",
+                    remedy=f"Read {dagster_home(home)}/{name}.log",
+                )
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/server_info", timeout=5) as answer:
             if answer.status == 200:
                 return
         time.sleep(0.5)
-    raise StoreUnavailable("Dagster's webserver does not answer", where=address, remedy=f"Read {dagster_home(home)}/webserver.log")
+    raise StoreUnavailable(
+        "Dagster's webserver does not answer", where=address, remedy=f"Read {dagster_home(home)}/webserver.log"
+    )
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

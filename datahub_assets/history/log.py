@@ -200,14 +200,13 @@ def _delivery(d: dict[str, Any]) -> Delivery:
 
 
 def _change(d: dict[str, Any]) -> Change:
-    days = {name: date.fromisoformat(d[name]) for name in ("observed", "affects_from", "affects_to") if name in d}
+    days: dict[str, Any] = {name: date.fromisoformat(d[name]) for name in ("observed", "affects_from", "affects_to") if name in d}
     plain = {k: v for k, v in d.items() if k not in {"deliveries", "folded", "files", "inputs", *days}}
+    known: dict[str, Any] = {"partition": None, "base": None, **plain, **days}
     return Change(
-        **{"partition": None, "base": None, **plain, **days},
+        **known,
         deliveries=_receipts(d.get("deliveries", ())),
         folded=(d["folded"][0], d["folded"][1]) if "folded" in d else None,
         files=tuple(DataFile(**{**x, "partitions": tuple(x.get("partitions", ()))}) for x in d.get("files", ())),
         inputs=tuple(Input(x["dataset"], x.get("partition"), x.get("write_id")) for x in d.get("inputs", ())),
     )
-
-

@@ -50,7 +50,9 @@ def dataset_findings(hub: Hub, dataset: str, position: int, now: datetime) -> It
     missing = ", ".join(day.isoformat() for day in found.missing[-10:])
     held = f"{found.partitions} business dates"
     text = f"missing: {missing}" if found.missing else f"{held}, none missing"
-    yield Finding(COMPLETENESS, not found.missing, text, facts={"missing": len(found.missing), "partitions": found.partitions})
+    yield Finding(
+        COMPLETENESS, not found.missing, text, facts={"missing": len(found.missing), "partitions": found.partitions}
+    )
     last = found.last_date.isoformat() if found.last_date else "nothing"
     late = found.state in ("late", "empty")
     wanted = found.expected_date.isoformat() if found.expected_date else "no date"
@@ -76,7 +78,8 @@ def row_count_finding(hub: Hub, dataset: str, position: int, change: Change) -> 
     found = hub.log.change(dataset, before.isoformat(), position)
     facts: dict[str, object] = {"rows": change.rows, "rows before": found[1].rows if found else None}
     if not band or not found or not found[1].rows:
-        return Finding(ROW_COUNT, True, f"{change.rows} rows" + ("" if found else f"; nothing on {before} to compare with"), facts=facts)
+        beside = "" if found else f"; nothing on {before} to compare with"
+        return Finding(ROW_COUNT, True, f"{change.rows} rows{beside}", facts=facts)
     ratio = change.rows / found[1].rows
     passed = band.min_ratio <= ratio <= band.max_ratio
     text = f"{change.rows} rows, {ratio:.2f} × {before} (expected {band.min_ratio} to {band.max_ratio})"
@@ -100,7 +103,9 @@ def reconciliation_finding(hub: Hub, dataset: str, position: int, change: Change
     facts: dict[str, object] = {"digest stored": str(total), "digest committed": change.digest, "rows read": change.rows_read,
              "accepted": change.accepted, "rejected": change.rejected}  # fmt: skip
     text = f"{total.count} rows stored, digest {'equal' if str(total) == change.digest else 'DIFFERENT'}"
-    return Finding(RECONCILIATION, passed, text + ("" if balanced else "; counts do not add up"), severe=True, facts=facts)
+    return Finding(
+        RECONCILIATION, passed, text + ("" if balanced else "; counts do not add up"), severe=True, facts=facts
+    )
 
 
 def check_names(declared: object) -> tuple[str, ...]:

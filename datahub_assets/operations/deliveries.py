@@ -78,7 +78,7 @@ def _outside(rows: pl.DataFrame, hub: Hub, contract: Contract) -> pl.DataFrame:
         line=LINE, column=pl.lit(BUSINESS_DATE), value=pl.col(BUSINESS_DATE).cast(pl.String), rule=pl.lit("calendar"),
         message=pl.lit(f"not a business date of the dataset ({calendar})"),
         record=pl.concat_str([pl.col(name).cast(pl.String) for name in contract.key], separator=" | "),
-    ).cast(dict(REJECTS))  # fmt: skip
+    ).cast(REJECTS)  # fmt: skip
 
 
 @contextmanager
@@ -89,5 +89,10 @@ def _told(delivery: Delivery) -> Iterator[None]:
     except DeliveryMalformed as error:
         where = f"{delivery.feed}, {delivery.name}" + (f", {error.where}" if error.where else "")
         raise DeliveryMalformed(
-            error.what, where=where, got=error.got, expected=error.expected, remedy=error.remedy, problems=error.problems
+            error.what,
+            where=where,
+            got=error.got,
+            expected=error.expected,
+            remedy=error.remedy,
+            problems=error.problems,
         ) from error

@@ -39,6 +39,8 @@ def catch_up(hub: Hub, *, on_total: Callable[[int], None] = lambda _: None) -> I
     """
     seen = look(hub)
     on_total(len(seen.ready) + len(seen.refused))
+    if hub.settings.history:
+        yield from _finish(hub)
     for refused in seen.refused:
         yield Step(refused.dataset, received=set_aside(hub, refused))
     for arrival in seen.ready:
@@ -66,6 +68,16 @@ def follow(hub: Hub, datasets: Iterable[str]) -> Iterator[Step]:
         behind = stale_extract(hub, extract, finder.position, finder).days
         if behind:
             yield _attempt(extract, behind, partial(publish, hub, extract, behind))
+
+
+def _finish(hub: Hub) -> Iterator[Step]:
+    """What a run that died had received and not followed is followed, with the known times that it would have had.
+
+    A killed load of a history goes on as if it had not been killed: later deliveries build on the same log.
+    """
+    last = hub.log.last()
+    if last >= 0:
+        yield from follow(hub.at(hub.log.entry(last).known_at), list(hub.catalogue.structured))
 
 
 def structure_any(hub: Hub, dataset: str, days: Sequence[date], *, again: bool = False) -> Commit:

@@ -34,7 +34,10 @@ def commit_frame(hub: Hub, dataset: str, day: date, rows: pa.Table) -> Commit:
     broken = violations(frame, contract)
     if broken.height:
         told = [f"row {row}, {column}: {rule}, {value}" for row, column, rule, value in broken.head(20).iter_rows()]
-        raise DeliveryMalformed("Rows break the contract", where=f"{dataset} {day}", got=f"{broken.height} violations", problems=told)
+        where = f"{dataset} {day}"
+        raise DeliveryMalformed(
+            "Rows break the contract", where=where, got=f"{broken.height} violations", problems=told
+        )
     position, partition = hub.log.last(), day.isoformat()
     found = hub.log.change(dataset, partition, position)
     stored = _stored(frame, contract.stored_schema)
@@ -42,18 +45,24 @@ def commit_frame(hub: Hub, dataset: str, day: date, rows: pa.Table) -> Commit:
     summary.add(contract, stored)
     if found and found[1].digest == str(summary.digest):
         return Commit(unchanged=(partition,))
-    write_id = hub.log.draw(f"write_id {dataset}")
+    write_id = hub.draw_write_id(dataset)
     hub.structured.write(contract, [(partition, stored)], write_id)
-    before = hub.structured.summary(contract, partition, found[1].write_id, keep_hashes=True) if found else ImageSummary()
+    before = (
+        hub.structured.summary(contract, partition, found[1].write_id, keep_hashes=True) if found else ImageSummary()
+    )
     counts = summary.differences_from(before)
     change = Change(
         dataset=dataset, partition=partition, write_id=write_id, base=found[1].write_id if found else None, rows=len(stored),
         rows_read=len(stored), accepted=len(stored), added=counts.added, changed=counts.changed, removed=counts.removed,
         digest=str(summary.digest), code_version=CODE_VERSION, contract_version=contract.version,
     )  # fmt: skip
-    return Commit((hub.append(replace(hub.draft(f"rows of {dataset} {day} from a Python asset"), changes=(change,)), position),))
+    return Commit(
+        (hub.append(replace(hub.draft(f"rows of {dataset} {day} from a Python asset"), changes=(change,)), position),)
+    )
 
 
 def _stored(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
     provenance = [pl.lit(0, pl.UInt32).alias(DELIVERY), pl.lit(0, pl.UInt32).alias(LINE)]
-    return frame.with_columns(provenance).select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
+    return (
+        frame.with_columns(provenance).select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
+    )

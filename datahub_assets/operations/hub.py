@@ -15,7 +15,7 @@ from datahub_assets.history.log import Change, Entry
 from datahub_assets.schema.contract import Contract
 from datahub_assets.schema.evolution import evolve
 from datahub_assets.settings import Settings
-from datahub_assets.stores.commit_log import CommitLog
+from datahub_assets.stores.commit_log import CommitLog, write_id_counter
 from datahub_assets.stores.extracts import ExtractStore
 from datahub_assets.stores.files import LocalFileStore
 from datahub_assets.stores.iceberg import IcebergProjection
@@ -113,6 +113,10 @@ class Hub:
         """The draft is the newest entry of the log. See ``CommitLog.append``."""
         return self.log.append(draft, built_on, self.clock)
 
+    def draw_write_id(self, dataset: str) -> int:
+        """The next write id T of a dataset: unique, never given again. To be drawn after what it builds on was read."""
+        return self.log.draw(write_id_counter(dataset))
+
     def draft(self, reason: str) -> Entry:
         """An empty entry of this hub's actor and run."""
         return Entry(self.clock(), self.actor, self.run_id, reason)
@@ -140,9 +144,4 @@ class Hub:
         return self.catalogue.structured_dataset(dataset).table.salt_buckets
 
     def _copy(self, entry: Entry) -> None:
-        missing = [entry]
-        while missing[-1].position > 0 and not self.vault.has_copy(missing[-1].position - 1):
-            missing.append(self.log.entry(missing[-1].position - 1))
-        for each in reversed(missing):
-            self.vault.copy_entry(each)
-            self.vault.write_receipts(each)
+        self.vault.copy_log(entry, self.log.entry)

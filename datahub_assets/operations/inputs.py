@@ -66,5 +66,10 @@ class InputFinder:
         """The newest write id that changed what holds on the day; of a dataset that says nothing yet: none."""
         if dataset not in self._commits:
             self._commits[dataset] = self._hub.log.all_changes(dataset, self.position)
-        changes = [c for _, c in self._commits[dataset] if (c.affects_from or day) <= day and (c.affects_to is None or day < c.affects_to)]
-        return changes[-1].write_id if changes else None
+        found = [change.write_id for _, change in self._commits[dataset] if _affects(change, day)]
+        return found[-1] if found else None
+
+
+def _affects(change: Change, day: date) -> bool:
+    starts = change.affects_from is None or change.affects_from <= day
+    return starts and (change.affects_to is None or day < change.affects_to)

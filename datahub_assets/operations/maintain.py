@@ -112,7 +112,7 @@ def _small(hub: Hub, extract: str) -> dict[str, tuple[int, list[Change]]]:
 
 def _compact(hub: Hub, extract: str, changes: list[Change], position: int, month: str) -> None:
     declared = hub.catalogue.extract(extract)
-    write_id = hub.log.draw(f"write_id {extract}")
+    write_id = hub.draw_write_id(extract)
     files: dict[str, tuple[DataFile, ...]] = {str(change.partition): change.files for change in changes}
     key = [name for name in declared.key if name != BUSINESS_DATE]
     made = hub.extracts.compact(extract, files, write_id, extract_contract(hub, extract).arrow_schema, key)

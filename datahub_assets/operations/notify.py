@@ -73,7 +73,10 @@ def late_notices(hub: Hub, position: int, now: datetime) -> list[Notice]:
     """Datasets whose newest expected business date is not there."""
     found = [status(hub, dataset, position, now) for dataset in hub.catalogue.datasets]
     return [
-        Notice("late", one.dataset, f"{one.dataset} is late", f"expected {one.expected_date}, last is {one.last_date}", link_to(hub, one.dataset))
+        Notice(
+            "late", one.dataset, f"{one.dataset} is late",
+            f"expected {one.expected_date}, last is {one.last_date}", link_to(hub, one.dataset),
+        )
         for one in found if one.state == "late"
     ]  # fmt: skip
 

@@ -61,7 +61,7 @@ def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False
 def _commit(
     hub: Hub, extract: str, todo: list[Inputs], current: dict[str | None, tuple[int, Change]], position: int
 ) -> Commit:
-    write_id = hub.log.draw(f"write_id {extract}")
+    write_id = hub.draw_write_id(extract)
     changes = tuple(
         _publish(hub, extract, inputs, write_id, current.get(inputs.partition.isoformat()), position) for inputs in todo
     )

@@ -33,7 +33,12 @@ class Arrival:
     @property
     def order(self) -> tuple[object, ...]:
         """Files are received by the provider's sequence where there is one, else as they came."""
-        return (self.file.modified_at, self.identity.business_date or date.min, self.identity.sequence or 0, self.file.name)
+        return (
+            self.file.modified_at,
+            self.identity.business_date or date.min,
+            self.identity.sequence or 0,
+            self.file.name,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,16 @@ def look(hub: Hub, dataset: str | None = None) -> Look:
     files = list(hub.landing.files())
     names = {(file.provider, file.name) for file in files}
     found = [_classify(hub, file, feeds.get(file.provider, ()), names) for file in files]
-    found = [each for each in found if each is not None and (dataset is None or getattr(each, "dataset", None) == dataset)]
+    found = [
+        each for each in found if each is not None and (dataset is None or getattr(each, "dataset", None) == dataset)
+    ]
     arrivals = [each for each in found if isinstance(each, Arrival)]
     ambiguous = {} if hub.settings.history else _ambiguous(arrivals)
     refused = [each for each in found if isinstance(each, Refused)]
-    refused += [Refused(a.file, why, "one file a date at a time, or {sequence} in the pattern", a.dataset) for a, why in ambiguous.items()]
+    refused += [
+        Refused(a.file, why, "one file a date at a time, or {sequence} in the pattern", a.dataset)
+        for a, why in ambiguous.items()
+    ]
     ready = sorted((a for a in arrivals if a not in ambiguous), key=lambda a: a.order)
     return Look(tuple(ready), tuple(each for each in found if isinstance(each, LandingFile)), tuple(refused))
 
@@ -103,12 +113,19 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
     try:
         dates = _spoken_dates(hub, declared, delivery)
     except DatahubError as error:
-        return set_aside(hub, Refused(arrival.file, error.what, error.expected or "a file that can be read", arrival.dataset), error)
+        return set_aside(
+            hub, Refused(arrival.file, error.what, error.expected or "a file that can be read", arrival.dataset), error
+        )
     position = hub.log.last()
-    latest = _latest(hub, delivery, dates, position)
+    images = _of_the_same_image(hub, delivery, dates, position)
+    if delivery.sha256 in {image.sha256 for image in images}:
+        unfinished = next(
+            (d for d in hub.log.deliveries(delivery.feed, position) if _is_unfinished(hub, d, delivery)), None
+        )
+        if unfinished:
+            return _finish(hub, arrival.file, unfinished)
+    latest = images[-1] if images else None
     same = latest is not None and latest.sha256 == delivery.sha256
-    if latest and same and _is_unfinished(hub, latest, arrival.file):
-        return _finish(hub, arrival.file, latest)
     before = {*latest.business_dates, *latest.also_touches} if latest else set()
     delivery = replace(
         delivery, business_dates=tuple(sorted(dates)), also_touches=tuple(sorted(before - dates)),
@@ -184,10 +201,17 @@ def _refusal(hub: Hub, declared: StructuredDataset, file: LandingFile, identity:
     if day is None:
         return None
     if day > hub.clock().date() and not hub.settings.history:
-        return Refused(file, f"its business date {day} is in the future", f"at most {hub.clock().date()}", declared.dataset)
+        return Refused(
+            file, f"its business date {day} is in the future", f"at most {hub.clock().date()}", declared.dataset
+        )
     if not hub.is_business_date(declared.dataset, day):
         calendar, start = declared.partitions.calendar, declared.partitions.start
-        return Refused(file, f"{day} is not a business date of the dataset", f"a day of {calendar} from {start} on", declared.dataset)
+        return Refused(
+            file,
+            f"{day} is not a business date of the dataset",
+            f"a day of {calendar} from {start} on",
+            declared.dataset,
+        )
     return None
 
 
@@ -219,18 +243,24 @@ def _spoken_dates(hub: Hub, declared: StructuredDataset, delivery: Delivery) -> 
     return dates
 
 
-def _latest(hub: Hub, delivery: Delivery, dates: set[date], position: int) -> Delivery | None:
-    """The newest delivery of the same image: of the same file date, or else of the first date contained."""
+def _of_the_same_image(hub: Hub, delivery: Delivery, dates: set[date], position: int) -> list[Delivery]:
+    """The deliveries of the same file date, or else of the first date contained, in the order of deliveries."""
     day = delivery.file_date or min(dates, default=None)
     if day is None:
-        return None
-    same = [d for d in hub.log.deliveries(delivery.feed, position, day) if d.file_date == delivery.file_date]
-    return max(same, key=delivery_order, default=None)
+        return []
+    found = hub.log.deliveries(delivery.feed, position, day)
+    return sorted((d for d in found if d.file_date == delivery.file_date), key=delivery_order)
 
 
-def _is_unfinished(hub: Hub, latest: Delivery, file: LandingFile) -> bool:
-    same = (latest.name, latest.arrived_at) == (file.name, file.modified_at)
-    return same and not hub.landing.archived(file.provider, file.name, _receipt_name(latest))
+def _is_unfinished(hub: Hub, received: Delivery, delivery: Delivery) -> bool:
+    """Whether a delivery of the log is this very file, which a run that died left in landing."""
+    told = (received.name, received.arrived_at, received.sha256) == (
+        delivery.name,
+        delivery.arrived_at,
+        delivery.sha256,
+    )
+    provider = hub.catalogue.structured_dataset(delivery.feed).feed.provider
+    return told and not hub.landing.archived(provider, received.name, _receipt_name(received))
 
 
 def _finish(hub: Hub, file: LandingFile, delivery: Delivery) -> Received:

@@ -103,7 +103,7 @@ def _is_current(
 def _commit_image(hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], position: int) -> Commit:
     declared = hub.catalogue.structured_dataset(contract.dataset)
     before = {day: hub.log.change(contract.dataset, day.isoformat(), position) for day in days}
-    write_id = hub.log.draw(f"write_id {contract.dataset}")
+    write_id = hub.draw_write_id(contract.dataset)
     with _taken_back(hub, contract.dataset, days, write_id):
         images, rejects = fold_images(
             hub, contract, basis, days, write_id, compared={day for day, found in before.items() if found}

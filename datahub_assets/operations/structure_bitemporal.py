@@ -178,7 +178,7 @@ def _commit(hub: Hub, contract: Contract, merged: Merged, position: int) -> Entr
     """The merged rows are written and the log's newest entry says so."""
     merge, rejects, day = merged.merge, merged.rejects, merged.day
     affects = merge.affects or (day, day)  # an empty interval: nothing changed
-    write_id = hub.log.draw(f"write_id {contract.dataset}")
+    write_id = hub.draw_write_id(contract.dataset)
     path = rejects.keep(hub, write_id)
     rejects.check_tolerance(merged.delivery, path)
     hub.structured.write(contract, [(None, merged.rows)], write_id)

@@ -35,7 +35,9 @@ BACKFILL = dg.BackfillPolicy.multi_run(25)
 
 def catalogue_assets(catalogue: Catalogue, today: date) -> list[dg.AssetsDefinition]:
     """All assets of the catalogue."""
-    structured = [make(catalogue, d, today) for d in catalogue.structured.values() for make in (raw_asset, structured_asset)]
+    structured = [
+        make(catalogue, d, today) for d in catalogue.structured.values() for make in (raw_asset, structured_asset)
+    ]
     return [*structured, *(published_asset(catalogue, d, today) for d in catalogue.extracts.values())]
 
 
@@ -43,7 +45,10 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) ->
     """The deliveries of a feed."""
     key = asset_key(RAW, declared.dataset)
     kinds = {"hadoop", "bronze", declared.feed.format.type if declared.feed.format.type != "fixed_width" else "text"}
-    extra = {"expected file": f"{declared.feed.provider}/{declared.feed.pattern}", "dagster/uri": f"vault/deliveries/{declared.dataset}"}
+    extra = {
+        "expected file": f"{declared.feed.provider}/{declared.feed.pattern}",
+        "dagster/uri": f"vault/deliveries/{declared.dataset}",
+    }
 
     @_asset(catalogue, declared, RAW, today, kinds, extra, "raw_files")
     def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
@@ -59,8 +64,13 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) ->
 def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) -> dg.AssetsDefinition:
     """The typed, versioned rows of a feed."""
     schema, lineage = metadata.structured_schema(declared), metadata.structured_lineage(declared)
-    extra = {"dagster/column_schema": schema, "dagster/column_lineage": lineage, "dagster/table_name": declared.relation,
-             "shape": declared.shape.value, "key": ", ".join(declared.key)}  # fmt: skip
+    extra = {
+        "dagster/column_schema": schema,
+        "dagster/column_lineage": lineage,
+        "dagster/table_name": declared.relation,
+        "shape": declared.shape.value,
+        "key": ", ".join(declared.key),
+    }
     ins = {"deliveries": dg.AssetIn(asset_key(RAW, declared.dataset))}
 
     @_asset(catalogue, declared, STRUCTURED, today, {"table", "silver"}, extra, "tables", ins=ins)
@@ -78,8 +88,13 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: d
 def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date) -> dg.AssetsDefinition:
     """An extract."""
     schema, lineage = metadata.extract_schema(declared, catalogue), metadata.extract_lineage(declared, catalogue)
-    extra = {"dagster/column_schema": schema, "dagster/column_lineage": lineage, "dagster/table_name": declared.relation,
-             "sql": dg.MetadataValue.md(f"```sql\n{declared.sql}\n```"), "key": ", ".join(declared.key)}  # fmt: skip
+    extra = {
+        "dagster/column_schema": schema,
+        "dagster/column_lineage": lineage,
+        "dagster/table_name": declared.relation,
+        "sql": dg.MetadataValue.md(f"```sql\n{declared.sql}\n```"),
+        "key": ", ".join(declared.key),
+    }
     deps = [
         dg.AssetDep(
             asset_key(STRUCTURED, name),
@@ -126,43 +141,72 @@ def change_report(hub: Hub, dataset: str, position: int, change: Change, *, rich
 
 def raw_report(deliveries: Sequence[Delivery]) -> tuple[dict[str, Any], str]:
     """What Dagster is told of the deliveries of a business date, and their data version."""
-    rows = [(d.name, d.size, d.sha256[:12], render_instant(d.arrived_at), f"{d.receipt[0]}.{d.receipt[1]}") for d in deliveries]
+    rows = [
+        (d.name, d.size, d.sha256[:12], render_instant(d.arrived_at), f"{d.receipt[0]}.{d.receipt[1]}")
+        for d in deliveries
+    ]
     shown = {
-        "deliveries": dg.MetadataValue.md(metadata.markdown_table(("file", "bytes", "sha256", "arrived", "receipt"), rows)),
-        "bytes": sum(d.size for d in deliveries), "files": len(deliveries), "corrections": max(len(deliveries) - 1, 0),
+        "deliveries": dg.MetadataValue.md(
+            metadata.markdown_table(("file", "bytes", "sha256", "arrived", "receipt"), rows)
+        ),
+        "bytes": sum(d.size for d in deliveries),
+        "files": len(deliveries),
+        "corrections": max(len(deliveries) - 1, 0),
         "dagster/uri": f"vault/deliveries/{deliveries[-1].feed}/{deliveries[-1].sha256}",
-    }  # fmt: skip
+    }
     return shown, deliveries[-1].sha256[:16]
 
 
 def _asset(
-    catalogue: Catalogue, declared: StructuredDataset | ExtractDataset, layer: str, today: date, kinds: set[str],
-    extra: dict[str, Any], io_manager: str, ins: dict[str, dg.AssetIn] | None = None, deps: Sequence[dg.AssetDep] = (),
-) -> Callable[[Callable[..., Iterator[Any]]], dg.AssetsDefinition]:  # fmt: skip
+    catalogue: Catalogue,
+    declared: StructuredDataset | ExtractDataset,
+    layer: str,
+    today: date,
+    kinds: set[str],
+    extra: dict[str, Any],
+    io_manager: str,
+    ins: dict[str, dg.AssetIn] | None = None,
+    deps: Sequence[dg.AssetDep] = (),
+) -> Callable[[Callable[..., Iterator[Any]]], dg.AssetsDefinition]:
     """The decorator of one asset: what all layers have in common."""
     key, partitions = asset_key(layer, declared.dataset), partitions_of(declared.dataset, declared.partitions, today)
     file = catalogue.files[declared.dataset]
     spec = dg.AssetSpec(
-        key, description=f"{declared.title}. {declared.description}".strip(), group_name=declared.domain, owners=list(declared.owners),
-        kinds=kinds, tags=_tags(declared), freshness_policy=_freshness(declared) if layer != RAW else None,
+        key,
+        description=f"{declared.title}. {declared.description}".strip(),
+        group_name=declared.domain,
+        owners=list(declared.owners),
+        kinds=kinds,
+        tags=_tags(declared),
+        freshness_policy=_freshness(declared) if layer != RAW else None,
         metadata={
-            "dagster/code_references": metadata.code_reference(file, "declaration"), "classification": declared.classification,
-            **_source(declared), **extra,
+            "dagster/code_references": metadata.code_reference(file, "declaration"),
+            "classification": declared.classification,
+            **_source(declared),
+            **extra,
         },
-    )  # fmt: skip
+    )
     names = () if layer == RAW else checks.check_names(declared)
     return dg.multi_asset(
-        name=op_name(layer, declared.dataset), outs={"out": dg.AssetOut.from_spec(spec, is_required=False, io_manager_key=io_manager)},
-        ins=ins or {}, deps=list(deps), partitions_def=partitions, can_subset=True, backfill_policy=BACKFILL, retry_policy=RETRY,
+        name=op_name(layer, declared.dataset),
+        outs={"out": dg.AssetOut.from_spec(spec, is_required=False, io_manager_key=io_manager)},
+        ins=ins or {},
+        deps=list(deps),
+        partitions_def=partitions,
+        can_subset=True,
+        backfill_policy=BACKFILL,
+        retry_policy=RETRY,
         pool=pool(layer, declared.dataset),
         check_specs=[
             dg.AssetCheckSpec(
-                name, asset=key, description=CHECK_DESCRIPTIONS[name],
+                name,
+                asset=key,
+                description=CHECK_DESCRIPTIONS[name],
                 partitions_def=None if name in (checks.COMPLETENESS, checks.FRESHNESS) else partitions,
             )
             for name in names
         ],
-    )  # fmt: skip
+    )
 
 
 CHECK_DESCRIPTIONS = {
@@ -207,16 +251,20 @@ def _received(hub: Hub, dataset: str, days: Sequence[date], *, is_patient: bool)
     missing = [day for day in days if not found[day]]
     if missing and not is_patient:
         raise DeliveryMissing(
-            "No delivery", where=f"{dataset} {', '.join(day.isoformat() for day in missing)}",
-            got="no complete file in landing", expected=", ".join(expected_file(hub, dataset, day) for day in missing[:5]),
+            "No delivery",
+            where=f"{dataset} {', '.join(day.isoformat() for day in missing)}",
+            got="no complete file in landing",
+            expected=", ".join(expected_file(hub, dataset, day) for day in missing[:5]),
             remedy="Wait for the provider, or land the file; the landing sensor picks it up",
-        )  # fmt: skip
+        )
     return {day: deliveries for day, deliveries in found.items() if deliveries}
 
 
 def _tags(declared: StructuredDataset | ExtractDataset) -> dict[str, str]:
     tags = {"domain": declared.domain, "classification": declared.classification, **declared.tags}
-    return {name: re.sub(r"[^A-Za-z0-9_.-]", "_", value)[:63] for name, value in tags.items()}  # what Dagster allows in a tag
+    return {
+        name: re.sub(r"[^A-Za-z0-9_.-]", "_", value)[:63] for name, value in tags.items()
+    }  # what Dagster allows in a tag
 
 
 def _freshness(declared: StructuredDataset | ExtractDataset) -> dg.FreshnessPolicy | None:
@@ -231,4 +279,9 @@ def _source(declared: StructuredDataset | ExtractDataset) -> dict[str, str]:
         return {}
     source = declared.source
     label = {"synthetic": "yes: made-up data"} if source.synthetic else {}
-    return {"source": source.name, "licence": source.licence, **({"attribution": source.attribution} if source.attribution else {}), **label}
+    return {
+        "source": source.name,
+        "licence": source.licence,
+        **({"attribution": source.attribution} if source.attribution else {}),
+        **label,
+    }

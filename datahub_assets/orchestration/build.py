@@ -11,7 +11,9 @@ from datahub_assets.orchestration.resource import HubResource
 from datahub_assets.orchestration.sensors import JOBS, SENSORS, schedules
 from datahub_assets.settings import Settings
 
-warnings.filterwarnings("ignore", category=dg.BetaWarning)  # code references: what they show is worth a change of their API
+warnings.filterwarnings(
+    "ignore", category=dg.BetaWarning
+)  # code references: what they show is worth a change of their API
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -23,9 +25,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     catalogue = load(settings.catalogue)
     hub = HubResource(home=str(settings.home))
     return dg.Definitions(
-        assets=catalogue_assets(catalogue, settings.now().date()), jobs=list(JOBS), sensors=list(SENSORS), schedules=schedules(catalogue),
+        assets=catalogue_assets(catalogue, settings.now().date()),
+        jobs=list(JOBS),
+        sensors=list(SENSORS),
+        schedules=schedules(catalogue),
         executor=dg.in_process_executor,
         resources={
-            "hub": hub, "raw_files": RawFileIOManager(hub=hub), "tables": HBaseIOManager(hub=hub), "extracts": ExtractIOManager(hub=hub),
+            "hub": hub,
+            "raw_files": RawFileIOManager(hub=hub),
+            "tables": HBaseIOManager(hub=hub),
+            "extracts": ExtractIOManager(hub=hub),
         },
-    )  # fmt: skip
+    )

@@ -49,7 +49,9 @@ class InProcessDagster:
 
     def _tick(self, name: str) -> Iterator[dg.ExecuteInProcessResult]:
         sensor = self.definitions.get_repository_def().get_sensor_def(name)
-        with dg.build_sensor_context(instance=self.instance, definitions=self.definitions, resources=self.definitions.resources) as context:
+        with dg.build_sensor_context(
+            instance=self.instance, definitions=self.definitions, resources=self.definitions.resources
+        ) as context:
             tick = sensor.evaluate_tick(context)
         for editions in tick.dynamic_partitions_requests or []:
             self.instance.add_dynamic_partitions(editions.partitions_def_name, list(editions.partition_keys))
@@ -62,7 +64,9 @@ class InProcessDagster:
 
     def _execute(self, request: dg.RunRequest, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
         if request.asset_selection:
-            job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=set(request.asset_selection))
+            job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(
+                asset_selection=set(request.asset_selection)
+            )
             tags |= {"dagster/partition": str(request.partition_key)} if request.partition_key else {}
         else:
             job = self.definitions.resolve_job_def(request.job_name or CATCH_UP)

@@ -1,8 +1,8 @@
 """IO managers: raw files on the hub's filesystem, structured rows in tables, extracts in Parquet.
 
 The assets of the catalogue commit in their bodies (a commit is more than a write); for them ``handle_output`` makes sure that
-what they say is really there. Assets of your own can hand over frames and take them: an asset that returns rows of a declared dataset
-has them committed, and one that takes a dataset's asset as input gets its rows at the position that the run holds.
+what they say is really there. Assets of your own can hand over frames and take them: an asset that returns rows of a
+declared dataset has them committed, and one that takes a dataset's asset as input gets its rows at the run's position.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,9 @@ class RawFileIOManager(dg.ConfigurableIOManager):
         hub = self.hub.open(context.run_id)
         for delivery in obj:
             if not hub.files.exists(delivery_path(delivery)):
-                raise StoreCorrupt("Delivery missing in the vault", where=delivery_path(delivery), expected=f"{delivery.size} bytes")
+                raise StoreCorrupt(
+                    "Delivery missing in the vault", where=delivery_path(delivery), expected=f"{delivery.size} bytes"
+                )
 
     def load_input(self, context: dg.InputContext) -> list[Delivery]:
         """The deliveries that the wanted business dates are made from, in the order of deliveries."""
@@ -59,7 +61,7 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The rows of the wanted business dates: a pyarrow table, or polars or pandas where the parameter's type says so."""
-        hub, dataset = self.hub.open(_run_id(context)), dataset_of(context.asset_key)
+        hub, dataset = self._opened(_run_id(context)), dataset_of(context.asset_key)
         days = _days(context) if context.has_asset_partitions else None
         tables = list(read(hub, dataset, held_position(hub), days))
         table = pa.concat_tables([_schema(hub, dataset).empty_table(), *tables])
@@ -68,11 +70,18 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
             return pl.DataFrame(table)
         return table.to_pandas() if wanted is pd.DataFrame else table
 
+    def _opened(self, run_id: str) -> Hub:
+        return self.hub.open(run_id)
+
     def _require_committed(self, hub: Hub, commit: Commit) -> None:
         for change in commit.changes:
             found = hub.log.change(change.dataset, change.partition, hub.log.last())
             if found is None or found[1].write_id < change.write_id:
-                raise StoreCorrupt("Commit missing in the log", where=f"{change.dataset} {change.partition}", expected=f"T{change.write_id}")
+                raise StoreCorrupt(
+                    "Commit missing in the log",
+                    where=f"{change.dataset} {change.partition}",
+                    expected=f"T{change.write_id}",
+                )
 
 
 class HBaseIOManager(_DatasetIOManager):
@@ -80,7 +89,7 @@ class HBaseIOManager(_DatasetIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Commit | Frame) -> None:
         """A commit is really in the log; a frame is checked against the contract and committed as the partition's image."""
-        hub = self.hub.open(context.run_id)
+        hub = self._opened(context.run_id)
         if not isinstance(obj, Commit):
             (day,) = _days(context)
             obj = commit_frame(hub, dataset_of(context.asset_key), day, _arrow(obj))
@@ -92,7 +101,7 @@ class ExtractIOManager(_DatasetIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Commit) -> None:
         """The commit is in the log and its files are there."""
-        hub = self.hub.open(context.run_id)
+        hub = self._opened(context.run_id)
         self._require_committed(hub, obj)
         for file in (file for change in obj.changes for file in change.files):
             if not hub.files.exists(file.path):

@@ -26,7 +26,10 @@ from datahub_assets.orchestration.resource import HubResource
 CATCH_UP, JUDGE = "catch_up", "judge"
 
 
-@dg.op(name="catch_up_landing", description="Receive all that is complete in landing; structure and publish what is behind.")
+@dg.op(
+    name="catch_up_landing",
+    description="Receive all that is complete in landing; structure and publish what is behind.",
+)
 def _catch_up(context: dg.OpExecutionContext, hub: HubResource) -> None:
     opened = hub.open(context.run_id)
     steps = []
@@ -47,13 +50,18 @@ def catch_up_job() -> None:
     _catch_up()
 
 
-@dg.op(name="judge_expectations", description="Mark what is late or incomplete, by calendar and commit log, and tell of it.")
+@dg.op(
+    name="judge_expectations",
+    description="Mark what is late or incomplete, by calendar and commit log, and tell of it.",
+)
 def _judge(context: dg.OpExecutionContext, hub: HubResource) -> None:
     opened = hub.open(context.run_id)
     now, position = opened.clock(), opened.log.last()
     for dataset in opened.catalogue.datasets:
         layer = STRUCTURED if dataset in opened.catalogue.structured else PUBLISHED
-        log_checks(context, asset_key(layer, dataset), {None: tuple(checks.dataset_findings(opened, dataset, position, now))})
+        log_checks(
+            context, asset_key(layer, dataset), {None: tuple(checks.dataset_findings(opened, dataset, position, now))}
+        )
     notify(opened, late_notices(opened, position, now))
 
 
@@ -69,7 +77,9 @@ def _told(step: Step) -> str:
     if step.error:
         return f"{step.dataset}: {step.error}"
     changes = step.commit.changes if step.commit else ()
-    return f"{step.dataset}: {', '.join(f'{c.partition or c.observed} {c.rows} rows' for c in changes) or 'nothing new'}"
+    return (
+        f"{step.dataset}: {', '.join(f'{c.partition or c.observed} {c.rows} rows' for c in changes) or 'nothing new'}"
+    )
 
 
 def _record(context: dg.OpExecutionContext, hub: Hub, steps: list[Step]) -> None:

@@ -55,7 +55,9 @@ def structured_lineage(declared: StructuredDataset) -> dg.TableColumnLineage:
     for column in declared.columns:
         if column.constant is None:
             field = column.source or column.name
-            deps[column.name] = [dg.TableColumnDep(raw, f"(every other field as {field})" if field in unpivoted else field)]
+            deps[column.name] = [
+                dg.TableColumnDep(raw, f"(every other field as {field})" if field in unpivoted else field)
+            ]
     return dg.TableColumnLineage(deps)
 
 
@@ -102,12 +104,16 @@ def row_chart(counts: Mapping[str, int]) -> dg.MarkdownMetadataValue:
     )
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(len(newest), 1) * width}" height="48">{bars}</svg>'
     image = base64.b64encode(svg.encode()).decode()
-    return dg.MetadataValue.md(f"![rows by partition](data:image/svg+xml;base64,{image})\n\nat most {top} rows a partition")
+    return dg.MetadataValue.md(
+        f"![rows by partition](data:image/svg+xml;base64,{image})\n\nat most {top} rows a partition"
+    )
 
 
 def code_reference(file: Path, label: str) -> dg.CodeReferencesMetadataValue:
     """A link from the asset to the file that declares it."""
-    return dg.CodeReferencesMetadataValue(code_references=[dg.LocalFileCodeReference(file_path=str(file), line_number=1, label=label)])
+    return dg.CodeReferencesMetadataValue(
+        code_references=[dg.LocalFileCodeReference(file_path=str(file), line_number=1, label=label)]
+    )
 
 
 def _cell(value: object) -> str:

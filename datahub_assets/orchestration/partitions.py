@@ -55,5 +55,8 @@ def wanted_days(context: dg.AssetExecutionContext) -> list[date]:
     """
     tags, keys = context.run.tags, list(context.partition_keys)
     only = tags.get("dagster/partition")
-    first, last = tags.get("dagster/asset_partition_range_start", ""), tags.get("dagster/asset_partition_range_end", "9999")
+    first, last = (
+        tags.get("dagster/asset_partition_range_start", ""),
+        tags.get("dagster/asset_partition_range_end", "9999"),
+    )
     return [date.fromisoformat(key) for key in keys if (key == only if only else first <= key <= last)]

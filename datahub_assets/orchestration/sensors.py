@@ -5,7 +5,7 @@ correction flows downstream whatever caused it. Run keys name the cause, so the 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import dagster as dg
@@ -29,13 +29,21 @@ HISTORY_AGE = timedelta(days=1)
 """With ``settings.history``: files that arrived so long before the hub's time are loaded as history."""
 LOOK_SECONDS = 5
 DATASET = "datahub/dataset"
-_UNDER_WAY = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+_UNDER_WAY = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+]
 
 
 @dg.sensor(
-    name="landing", asset_selection=dg.AssetSelection.all(), minimum_interval_seconds=LOOK_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING, description="Each complete file in landing becomes the run of its partition.",
-)  # fmt: skip
+    name="landing",
+    asset_selection=dg.AssetSelection.all(),
+    minimum_interval_seconds=LOOK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Each complete file in landing becomes the run of its partition.",
+)
 def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.SensorResult | dg.SkipReason:
     """Looks into landing."""
     opened = hub.open("sensor landing")
@@ -49,10 +57,12 @@ def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
 
 
 @dg.sensor(
-    name="follow", asset_selection=dg.AssetSelection.all(), minimum_interval_seconds=LOOK_SECONDS,
+    name="follow",
+    asset_selection=dg.AssetSelection.all(),
+    minimum_interval_seconds=LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Deliveries that no table holds, and extracts whose inputs moved on, become runs of their partitions.",
-)  # fmt: skip
+)
 def follow_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.SensorResult | dg.SkipReason:
     """Asks the commit log what is behind."""
     if _under_way(context.instance, "*"):
@@ -65,9 +75,12 @@ def follow_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.S
 
 
 @dg.sensor(
-    name="backlog", job=catch_up_job, minimum_interval_seconds=LOOK_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING,
-    description="A long backlog, a history, files without a date and files that no feed takes: one run for all, in order of arrival.",
-)  # fmt: skip
+    name="backlog",
+    job=catch_up_job,
+    minimum_interval_seconds=LOOK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A backlog, a history, files without a date and files that no feed takes: one run for all, in order.",
+)
 def backlog_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.SensorResult | dg.SkipReason:
     """Looks for what is better done in one run."""
     opened = hub.open("sensor backlog")
@@ -76,7 +89,9 @@ def backlog_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
     seen = look(opened)
     if _is_backlog(opened, seen):
         files = [*(arrival.file for arrival in seen.ready), *(refused.file for refused in seen.refused)]
-        return dg.SensorResult([_catch_up_request("landing", [f"{f.provider}/{f.name}:{f.size}:{f.modified_at}" for f in files])])
+        return dg.SensorResult(
+            [_catch_up_request("landing", [f"{f.provider}/{f.name}:{f.size}:{f.modified_at}" for f in files])]
+        )
     behind = [str(request.run_key) for request in _behind(context.instance, opened)]
     if len(behind) > BACKLOG_FILES:
         return dg.SensorResult([_catch_up_request("follow", behind)])
@@ -84,9 +99,11 @@ def backlog_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
 
 
 @dg.run_failure_sensor(
-    name="notify_failure", minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING,
+    name="notify_failure",
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
     description="A failed run is told by webhook and e-mail, where they are set.",
-)  # fmt: skip
+)
 def failure_sensor(context: dg.RunFailureSensorContext, hub: HubResource) -> None:
     """Tells of failed runs."""
     opened = hub.open("sensor notify_failure")
@@ -94,9 +111,13 @@ def failure_sensor(context: dg.RunFailureSensorContext, hub: HubResource) -> Non
     if run.job_name == CATCH_UP:
         return  # it tells of each step itself
     name = run.tags.get(DATASET, run.job_name)
-    texts = [e.event_specific_data.error.message for e in context.get_step_failure_events() if e.event_specific_data.error]  # type: ignore[union-attr]
+    failures = [event.step_failure_data for event in context.get_step_failure_events()]
+    texts = [failure.error.message for failure in failures if failure.error]
     link = f"{opened.settings.dagster_url}/runs/{run.run_id}"
-    notify(opened, [Notice("failed", name, f"Run failed: {name}", "\n".join(texts) or str(context.failure_event.message), link)])
+    notify(
+        opened,
+        [Notice("failed", name, f"Run failed: {name}", "\n".join(texts) or str(context.failure_event.message), link)],
+    )
 
 
 def schedules(catalogue: Catalogue) -> list[dg.ScheduleDefinition]:
@@ -109,22 +130,29 @@ def schedules(catalogue: Catalogue) -> list[dg.ScheduleDefinition]:
             found.setdefault((f"{minutes % 60} {minutes // 60} * * *", expected.timezone), []).append(name)
     made = [
         dg.ScheduleDefinition(
-            name=f"expected_{cron.split()[1]:0>2}{cron.split()[0]:0>2}_{zone.replace('/', '_').lower()}", job=judge_job, cron_schedule=cron,
-            execution_timezone=zone, default_status=dg.DefaultScheduleStatus.RUNNING,
+            name=f"expected_{cron.split()[1]:0>2}{cron.split()[0]:0>2}_{zone.replace('/', '_').lower()}",
+            job=judge_job,
+            cron_schedule=cron,
+            execution_timezone=zone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
             description=f"Mark what is late of {', '.join(names)}.",
         )
         for (cron, zone), names in sorted(found.items())
-    ]  # fmt: skip
+    ]
     hourly = dg.ScheduleDefinition(
-        name="look_again", job=judge_job, cron_schedule="7 * * * *", default_status=dg.DefaultScheduleStatus.RUNNING,
+        name="look_again",
+        job=judge_job,
+        cron_schedule="7 * * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Look again at what was late.",
-    )  # fmt: skip
+    )
     return [*made, hourly]
 
 
 def _is_backlog(hub: Hub, seen: Look) -> bool:
     """Whether one run should take all that is in landing: because there is much, because nobody else takes some of it, or
-    because it is history, where the order of arrival matters over all feeds."""
+    because it is history, where the order of arrival matters over all feeds.
+    """
     since = hub.clock() - HISTORY_AGE
     is_history = hub.settings.history and any(arrival.file.modified_at < since for arrival in seen.ready)
     undated = any(arrival.identity.business_date is None for arrival in seen.ready)
@@ -134,19 +162,23 @@ def _is_backlog(hub: Hub, seen: Look) -> bool:
 def _result(hub: Hub, requests: list[dg.RunRequest]) -> dg.SensorResult:
     """The requests, and the editions of irregular datasets that they need as partitions."""
     editions = [
-        dg.DynamicPartitionsDefinition(name=editions_of(request.tags[DATASET])).build_add_request([str(request.partition_key)])
-        for request in requests if hub.dataset(request.tags[DATASET]).partitions.calendar == IRREGULAR
-    ]  # fmt: skip
+        dg.DynamicPartitionsDefinition(name=editions_of(request.tags[DATASET])).build_add_request(
+            [str(request.partition_key)]
+        )
+        for request in requests
+        if hub.dataset(request.tags[DATASET]).partitions.calendar == IRREGULAR
+    ]
     return dg.SensorResult(requests, dynamic_partitions_requests=editions)
 
 
 def _delivery_request(arrival: Arrival) -> dg.RunRequest:
     day, file = arrival.identity.business_date, arrival.file
     return dg.RunRequest(
-        run_key=f"{arrival.dataset} {file.name}:{file.size}:{file.modified_at.timestamp()}", partition_key=str(day),
+        run_key=f"{arrival.dataset} {file.name}:{file.size}:{file.modified_at.timestamp()}",
+        partition_key=str(day),
         tags={TRIGGER: "landing", DATASET: arrival.dataset, "datahub/file": file.name[:60]},
         asset_selection=[asset_key(RAW, arrival.dataset), asset_key(STRUCTURED, arrival.dataset)],
-    )  # fmt: skip
+    )
 
 
 def _behind(instance: dg.DagsterInstance, hub: Hub) -> Iterator[dg.RunRequest]:
@@ -165,9 +197,11 @@ def _behind(instance: dg.DagsterInstance, hub: Hub) -> Iterator[dg.RunRequest]:
 def _partition_request(layer: str, dataset: str, day: date, cause: str) -> dg.RunRequest:
     mine = next((part for part in cause.split(",") if part.startswith(day.isoformat())), cause)
     return dg.RunRequest(
-        run_key=f"{layer} {dataset} {mine}", partition_key=day.isoformat(), asset_selection=[asset_key(layer, dataset)],
+        run_key=f"{layer} {dataset} {mine}",
+        partition_key=day.isoformat(),
+        asset_selection=[asset_key(layer, dataset)],
         tags={TRIGGER: "follow", DATASET: dataset},
-    )  # fmt: skip
+    )
 
 
 def _catch_up_request(trigger: str, causes: list[str]) -> dg.RunRequest:

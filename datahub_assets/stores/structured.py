@@ -51,7 +51,9 @@ class ImageSummary:
 class StructuredStore:
     """Rows of structured datasets in a table store. Tables are named ``domain.name``."""
 
-    def __init__(self, tables: TableStore, contracts: Contracts, salt_buckets: Callable[[str], int] = lambda _: 0) -> None:
+    def __init__(
+        self, tables: TableStore, contracts: Contracts, salt_buckets: Callable[[str], int] = lambda _: 0
+    ) -> None:
         """Use the tables; ``contracts`` tells a dataset's contract versions, ``salt_buckets`` how its keys are salted."""
         self._tables, self._contracts, self._salt_buckets = tables, contracts, salt_buckets
 
@@ -104,12 +106,19 @@ class StructuredStore:
                 yield Rows(keys, values)
 
     def _decoded(
-        self, contract: Contract, ranges: Iterable[KeyRange], columns: Sequence[str] | None, *, with_write_id: bool = False
+        self,
+        contract: Contract,
+        ranges: Iterable[KeyRange],
+        columns: Sequence[str] | None,
+        *,
+        with_write_id: bool = False,
     ) -> Iterator[pa.Table]:
         contracts, salt = self._contracts(contract.dataset), self._salt_buckets(contract.dataset)
         for start, stop in ranges:
             for page in self._tables.scan(table_name(contract.dataset), start, stop):
-                yield decode_batch(contracts, contract, page.keys, page.values, salt, columns, with_write_id=with_write_id)
+                yield decode_batch(
+                    contracts, contract, page.keys, page.values, salt, columns, with_write_id=with_write_id
+                )
 
 
 def table_name(dataset: str) -> str:

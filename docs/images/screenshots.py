@@ -39,7 +39,7 @@ def main(home: Path) -> None:
             page.goto(address + path)
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=HERE / f"{name}.png")
-            print(f"{name}.png")
+            sys.stdout.write(f"{name}.png\n")
         browser.close()
 
 
