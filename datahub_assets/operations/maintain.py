@@ -5,7 +5,7 @@ retention is told to the log first, so that a reader is refused before a row is 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -62,7 +62,7 @@ def expiring(hub: Hub) -> list[Expiring]:
     return found
 
 
-def maintain_all(hub: Hub, plan: Sequence[Expiring] = (), *, reindex: bool = False) -> Iterator[Done]:
+def maintain_all(hub: Hub, plan: Sequence[Expiring] = (), *, reindex: bool = False) -> Generator[Done, None, None]:
     """Every task in turn; a task that a store refuses is told and stops no other.
 
     Args:

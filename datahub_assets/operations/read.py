@@ -127,13 +127,13 @@ def _wanted(hub: Hub, dataset: str, position: int, days: Iterable[date] | None) 
 
 
 def require_kept(hub: Hub, dataset: str, position: int) -> None:
-    """Nothing happens when the versions that the position reads are kept: above the retention floor, or at a cut.
+    """Nothing happens when the versions that the position reads are kept: above the retention floor, at a cut, or none.
 
     Raises:
         QueryError: they may be gone.
     """
     floor = hub.log.retained_from(dataset, hub.log.last())
-    if position >= floor or position in {cut.position for cut in hub.log.cuts().values()}:
+    if not floor or position >= floor or position in {cut.position for cut in hub.log.cuts().values()}:
         return
     raise QueryError(
         "Versions no longer kept", where=dataset, got=f"position {position}", expected=f"at least {floor}",

@@ -10,7 +10,7 @@ whose SQL has changed, datasets that are no longer declared, results that other 
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,7 +67,7 @@ def require_empty(hub: Hub) -> int:
     return count
 
 
-def rebuild(hub: Hub) -> Iterator[Rebuilt]:
+def rebuild(hub: Hub) -> Generator[Rebuilt, None, None]:
     """Entry by entry the hub's tables come into being, beside their place; when the iterator ends they are in it.
 
     Args:

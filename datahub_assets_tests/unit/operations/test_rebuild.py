@@ -1,0 +1,159 @@
+"""A rebuild from the vault alone gives the same log, the same rows and the same answers, or says what is different."""
+
+import shutil
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from datahub_assets.errors import DeclarationError, StoreCorrupt
+from datahub_assets.operations.cuts import create_cut
+from datahub_assets.operations.frames import commit_frame
+from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.maintain import compact, expiring, maintain_all
+from datahub_assets.operations.rebuild import Verdict, rebuild, require_empty
+from datahub_assets_tests.unit.operations.small_hub import (
+    CATALOGUE,
+    PRICES,
+    REPORT,
+    answers,
+    issuers,
+    land,
+    land_any,
+    noon,
+    open_hub,
+    prices,
+    rows,
+    stored_bytes,
+)
+
+
+def _lose_tables(hub: Hub) -> Hub:
+    hub.tables.close()  # type: ignore[attr-defined]  # embedded
+    shutil.rmtree(hub.settings.tables)
+    return open_hub(hub.settings.home)
+
+
+def _rebuilt(hub: Hub) -> tuple[Hub, list[Verdict]]:
+    verdicts = [verdict for one in rebuild(hub) for verdict in one.verdicts]
+    return open_hub(hub.settings.home), verdicts
+
+
+def _data(hub: Hub) -> dict[str, list[tuple[bytes, bytes]]]:
+    """Stored bytes, but for counters: a rebuild may leave gaps in them."""
+    return {
+        name: [(key, value) for key, value in found if not (name == "hub.log" and key.startswith(b"n"))]
+        for name, found in stored_bytes(hub).items()
+    }
+
+
+def test_rebuild_gives_the_same_bytes(story: Hub) -> None:
+    """Log, index, contracts and rows of both shapes are byte for byte what they were, at the same positions."""
+    create_cut(story, "eod", 7)
+    before, said = _data(story), answers(story)
+    hub, verdicts = _rebuilt(_lose_tables(story))
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    assert len(verdicts) == 10
+    assert _data(hub) == before
+    assert answers(hub) == said
+
+
+def test_rebuild_beside_leaves_the_tables_alone(story: Hub, tmp_path: Path) -> None:
+    """Rebuilt into another folder, a hub in use is proved without being touched."""
+    before = stored_bytes(story)
+    other = Hub.open(story.settings.model_copy(update={"tables_folder": tmp_path / "proof"}))
+    assert all(verdict.equal for one in rebuild(other) for verdict in one.verdicts)
+    assert _data(Hub.open(other.settings)) == _data(story)
+    assert stored_bytes(story) == before
+
+
+def test_rebuild_needs_empty_tables_and_a_log(story: Hub) -> None:
+    """Tables that are there are never written over; a vault without a log cannot be rebuilt from."""
+    with pytest.raises(DeclarationError, match="Tables are there"):
+        require_empty(story)
+    hub = _lose_tables(story)
+    assert require_empty(hub) == 16
+    shutil.rmtree(hub.files.local("vault/log"))
+    with pytest.raises(StoreCorrupt, match="No log"):
+        require_empty(hub)
+
+
+def test_rebuild_that_was_killed_is_begun_again(story: Hub) -> None:
+    """Until it is whole a rebuild is in a folder of its own: nobody reads half a hub."""
+    said, hub = answers(story), _lose_tables(story)
+    begun = rebuild(hub)
+    for _ in range(5):
+        next(begun)
+    begun.close()
+    assert require_empty(open_hub(hub.settings.home)) == 16
+    hub, verdicts = _rebuilt(open_hub(hub.settings.home))
+    assert all(verdict.equal for verdict in verdicts)
+    assert answers(hub) == said
+
+
+def test_rebuild_takes_deliveries_afterwards(story: Hub) -> None:
+    """The rebuilt hub goes on: new write ids are above all that were ever drawn for what lies in the vault."""
+    refused = land_any(story, prices("2024-01-09", A=-1, B=-1), "2024-01-09")
+    assert any(step.error for step in refused)
+    hub, _ = _rebuilt(_lose_tables(story))
+    land_any(hub, prices("2024-01-09", A=-2, B=-2), "2024-01-10")
+    land(hub, prices("2024-01-09", A=1, B=2), "2024-01-11")
+    assert len(rows(hub, PRICES, day="2024-01-09")) == 2
+
+
+def test_rebuild_makes_missing_extract_files_again(story: Hub) -> None:
+    """Extracts that were lost come back with the same bytes, from the inputs they had: superseded ones and compacted ones too."""
+    for day in range(8, 20):
+        if date(2024, 1, day).weekday() < 5:
+            land(story, prices(f"2024-01-{day:02d}", A=day), f"2024-01-{day:02d}")
+    land(story, issuers("2024-01-22", A="Omega"), "2024-01-22")
+    land(story, prices("2024-02-01", A=1), "2024-02-01")
+    assert list(compact(story, REPORT))
+    said = answers(story)
+    hub = _lose_tables(story)
+    shutil.rmtree(hub.files.local(f"extracts/{REPORT}"))
+    hub, verdicts = _rebuilt(hub)
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    assert answers(hub) == said
+
+
+def test_rebuild_after_retention_makes_only_what_is_readable(story: Hub) -> None:
+    """Versions that retention let go are not made again, and the answers are those from before."""
+    later = story.at(noon("2024-06-01"))
+    list(maintain_all(later, expiring(later)))
+    said, hub = answers(later), _lose_tables(later)
+    hub, verdicts = _rebuilt(hub)
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    assert answers(hub.at(noon("2024-06-01"))) == said
+    assert not list(hub.structured.read(hub.contract(PRICES), "2024-01-02", 1))
+
+
+def test_rebuild_says_what_cannot_be_the_same(story: Hub) -> None:
+    """A feed that is declared differently now, and rows that came from no delivery: each change is told with its reason."""
+    commit_frame(
+        story.at(noon("2024-01-10")), PRICES, date(2024, 1, 10), pa.table({"isin": ["A"], "price": [Decimal("1.0000")]})
+    )
+    text = CATALOGUE["prices.yaml"].replace('type: "decimal(12,4)"', 'source: other, type: "decimal(12,4)"')
+    (story.settings.catalogue / "prices.yaml").write_text(text)
+    _, verdicts = _rebuilt(_lose_tables(story))
+    different = {verdict.partition: verdict.why for verdict in verdicts if verdict.dataset == PRICES}
+    assert "Python asset" in different["2024-01-10"]
+    assert "other" in different["2024-01-03"]
+    assert all(verdict.equal for verdict in verdicts if verdict.dataset != PRICES)
+
+
+def test_rebuild_says_which_extract_is_damaged_or_changed(story: Hub) -> None:
+    """A damaged file is told and left alone; a missing one whose SQL is another now is not made from the new SQL."""
+    changes = story.log.changes(REPORT, story.log.last())
+    first, second = (story.files.local(change.files[0].path) for _, change in changes.values())
+    first.write_bytes(b"damaged")
+    second.unlink()
+    text = CATALOGUE["report.yaml"].replace("SELECT p.business_date", "SELECT DISTINCT p.business_date")
+    (story.settings.catalogue / "report.yaml").write_text(text)
+    _, verdicts = _rebuilt(_lose_tables(story))
+    different = {verdict.partition: verdict.why for verdict in verdicts if not verdict.equal}
+    assert "damaged" in different["2024-01-02"]
+    assert "made by code" in different["2024-01-03"]
+    assert not second.exists()
