@@ -48,17 +48,17 @@ class Checks(Declared):
 class ColumnDeclaration(Declared):
     """One column of a dataset."""
 
-    name: str = Field(pattern=NAME)
+    name: str = Field(pattern=NAME, description="Lower case, digits and _.")
     type: str = Field(description="text, int32, int64, float64, decimal(p,s), boolean, date or timestamp.")
-    nullable: bool = False
+    nullable: bool = Field(False, description="The value may be missing.")
     unit: str | None = Field(None, description="Unit or currency of the values, e.g. EUR, percent, shares.")
-    description: str = ""
+    description: str = Field("", description="What the column says, for readers.")
     source: str | None = Field(None, description="Field of the file; the column's name when left out.")
     constant: str | None = Field(None, description="The same text for each row, instead of a field of the file.")
     aliases: tuple[str, ...] = Field(
         (), description="Former names of the column: a rename keeps the column's identity."
     )
-    checks: Checks = Field(default_factory=Checks)
+    checks: Checks = Field(default_factory=Checks, description="Rules that each value is held to.")
 
     @field_validator("type")
     @classmethod
@@ -101,10 +101,10 @@ class Feed(Declared):
 
     provider: str = Field(pattern=NAME, description="Folder below landing.")
     pattern: str = Field(description="File name, e.g. 'eurofxref-{business_date:%Y%m%d}.csv'; also {sequence} and *.")
-    format: FormatOptions
-    archive: Archive | None = None
-    unpivot: Unpivot | None = None
-    complete: Completeness = Field(default_factory=Completeness)
+    format: FormatOptions = Field(description="Format of the file and its options.")
+    archive: Archive | None = Field(None, description="How the file is packed or compressed.")
+    unpivot: Unpivot | None = Field(None, description="Wide to long.")
+    complete: Completeness = Field(default_factory=Completeness, description="When a file in landing counts as complete.")
     other_dates: Literal["replace", "amend", "reject"] = Field(
         "replace",
         description="Rows of other business dates than the file's replace those dates' images, amend them, or are rejected.",
@@ -130,32 +130,32 @@ class Feed(Declared):
 class Tolerance(Declared):
     """How many rejects a partition may have and still be committed: both limits hold."""
 
-    rows: int = Field(0, ge=0)
-    share: float = Field(1.0, ge=0, le=1)
+    rows: int = Field(0, ge=0, description="Rejected rows at most.")
+    share: float = Field(1.0, ge=0, le=1, description="Rejected rows over rows read at most.")
 
 
 class RowCountBand(Declared):
     """Bounds of this day's row count over the day before's."""
 
-    min_ratio: float = Field(0.5, ge=0)
-    max_ratio: float = Field(2.0, gt=0)
+    min_ratio: float = Field(0.5, ge=0, description="At least so many times the rows of the business date before.")
+    max_ratio: float = Field(2.0, gt=0, description="At most so many times.")
 
 
 class TableChecks(Declared):
     """Rules over a whole partition. The key is always checked to be unique."""
 
-    min_rows: int = Field(1, ge=0)
-    row_count: RowCountBand | None = None
+    min_rows: int = Field(1, ge=0, description="Rows that a business date has at least.")
+    row_count: RowCountBand | None = Field(None, description="Row count against the business date before.")
     custom: tuple[str, ...] = Field((), description="pandera schemas or functions frame → bool, as module:name.")
 
 
 class Source(Declared):
     """Where the data come from and on which terms."""
 
-    name: str
-    url: str | None = None
-    licence: str
-    attribution: str | None = None
+    name: str = Field(description="Who publishes the data, and what they are called there.")
+    url: str | None = Field(None, description="Where they are published.")
+    licence: str = Field(description="Terms of use.")
+    attribution: str | None = Field(None, description="Text to be shown with the data.")
     synthetic: bool = Field(False, description="Made up: labelled so everywhere.")
 
 
@@ -168,24 +168,26 @@ class Retention(Declared):
 class TableOptions(Declared):
     """How the structured table is kept."""
 
-    layout: Literal["packed"] = "packed"
+    layout: Literal["packed"] = Field("packed", description="Bytes of a row: docs/formats/packed.md.")
     salt_buckets: int = Field(0, ge=0, le=256, description="0 = no salt; for tables that are hot.")
 
 
 class _Dataset(Declared):
     dataset: str = Field(pattern=DATASET_NAME, description="domain/name")
-    title: str
-    description: str = ""
+    title: str = Field(description="Name for people.")
+    description: str = Field("", description="What a reader has to know.")
     owners: tuple[str, ...] = Field(min_length=1, description="E-mail addresses or team:name.")
-    classification: Literal["public", "internal", "confidential", "restricted"] = "internal"
+    classification: Literal["public", "internal", "confidential", "restricted"] = Field(
+        "internal", description="How freely the data may be passed on."
+    )
     groups: tuple[str, ...] = Field((), description="Groups entitled to read.")
-    tags: dict[str, str] = Field(default_factory=dict)
-    partitions: Partitioning
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
+    partitions: Partitioning = Field(description="Which business dates there are.")
     freshness_hours: float | None = Field(
         None, gt=0, description="Dagster freshness: fail when nothing came for so long."
     )
-    retention: Retention = Field(default_factory=Retention)
-    checks: TableChecks = Field(default_factory=TableChecks)
+    retention: Retention = Field(default_factory=Retention, description="How long superseded versions stay readable.")
+    checks: TableChecks = Field(default_factory=TableChecks, description="Rules over a whole partition.")
 
     @property
     def domain(self) -> str:
@@ -206,14 +208,14 @@ class _Dataset(Declared):
 class StructuredDataset(_Dataset):
     """A dataset received from a provider and kept in a typed, versioned table."""
 
-    kind: Literal["structured"] = "structured"
-    source: Source
-    shape: Shape
-    feed: Feed
-    columns: tuple[ColumnDeclaration, ...] = Field(min_length=1)
-    key: tuple[str, ...] = Field(min_length=1)
-    tolerance: Tolerance = Field(default_factory=Tolerance)
-    table: TableOptions = Field(default_factory=TableOptions)
+    kind: Literal["structured"] = Field("structured", description="A dataset received from a provider.")
+    source: Source = Field(description="Where the data come from, and on which terms.")
+    shape: Shape = Field(description="snapshot: an image a business date. bitemporal: rows with valid_from and valid_to.")
+    feed: Feed = Field(description="What the provider sends.")
+    columns: tuple[ColumnDeclaration, ...] = Field(min_length=1, description="The columns, in order.")
+    key: tuple[str, ...] = Field(min_length=1, description="Columns that name a row of a business date.")
+    tolerance: Tolerance = Field(default_factory=Tolerance, description="How many rows a delivery may have rejected.")
+    table: TableOptions = Field(default_factory=TableOptions, description="How the table is kept.")
 
     @model_validator(mode="after")
     def _consistent(self) -> "StructuredDataset":
@@ -234,25 +236,25 @@ class StructuredDataset(_Dataset):
 class DropOptions(Declared):
     """A file drop for consumers who want files: one folder a partition with a manifest."""
 
-    format: Literal["csv", "xlsx", "parquet"]
+    format: Literal["csv", "xlsx", "parquet"] = Field(description="Format of the file.")
     excel_europe: bool = Field(False, description="csv: byte-order mark, semicolon, decimal comma.")
 
 
 class ExtractDataset(_Dataset):
     """A published dataset: SQL over structured datasets, one partition a business date."""
 
-    kind: Literal["extract"] = "extract"
+    kind: Literal["extract"] = Field("extract", description="A published dataset.")
     sql: str = Field(
         description="One SELECT in DuckDB's dialect over domain.name relations; $business_date is the partition."
     )
-    key: tuple[str, ...] = Field(min_length=1)
+    key: tuple[str, ...] = Field(min_length=1, description="Columns of the result that name a row; rows are sorted by them.")
     columns: dict[str, str] = Field(default_factory=dict, description="Descriptions of columns, by name.")
     units: dict[str, str] = Field(default_factory=dict, description="Units of columns, by name.")
     windows: dict[str, int] = Field(
         default_factory=dict,
         description="Business dates an input is read back, e.g. {quandl/equity_prices: 1} adds the day before.",
     )
-    drops: tuple[DropOptions, ...] = ()
+    drops: tuple[DropOptions, ...] = Field((), description="Files for consumers who want files.")
 
 
 Dataset = Annotated[StructuredDataset | ExtractDataset, Field(discriminator="kind")]

@@ -9,7 +9,9 @@ import typer
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Without servers: load everything, then exit.")] = False,
     home: Annotated[Path, typer.Option(help="The demo hub's folder.")] = Path(".demo"),
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI on 127.0.0.1; another free one if it is taken.")] = 3000,
+    port: Annotated[
+        int, typer.Option(help="Port of the Dagster UI on 127.0.0.1; another free one if it is taken.")
+    ] = 3000,
 ) -> None:
     """Replay real provider files from December 2012 to March 2013 into a hub and show it in the Dagster UI.
 

@@ -15,7 +15,6 @@ from datahub_assets.errors import DeclarationError, QueryError
 
 if TYPE_CHECKING:
     from datahub_assets.catalogue.models import DropOptions
-    from datahub_assets.history.log import Change
     from datahub_assets.operations.hub import Hub
 
 app = typer.Typer(no_args_is_help=True, help="Rows of published datasets, now or as known earlier, and files of them.")
@@ -145,23 +144,19 @@ def _write_xlsx(hub: "Hub", wanted: Wanted, output: Path, yes: bool) -> None:
 
 
 def _drops(hub: "Hub", wanted: Wanted, formats: "tuple[DropOptions, ...]") -> "list[dict[str, object]]":
-    changes = hub.log.changes(wanted.dataset, wanted.position)
+    from datahub_assets.operations.drops import contents, drop_partition
+
+    changes = contents(hub, wanted.dataset, wanted.position)
     first, last = wanted.day or wanted.first or date.min, wanted.day or wanted.last or date.max
     chosen = {p: found for p, found in changes.items() if p and first <= date.fromisoformat(p) <= last}
     rows: list[dict[str, object]] = []
     with working(f"dropping {wanted.dataset}") as bar:
         bar.expect(len(chosen))
         for partition, (at, change) in chosen.items():
-            rows += _drop(hub, partition, at, change, formats)
+            made = drop_partition(hub, partition, at, change, formats)
+            rows += [
+                {"partition": partition, "position": at, "file": f.path, "size": f.size, "sha256": f.sha256}
+                for f in made.files
+            ]
             bar.step()
     return rows
-
-
-def _drop(
-    hub: "Hub", partition: str, at: int, change: "Change", formats: "tuple[DropOptions, ...]"
-) -> "list[dict[str, object]]":
-    from datahub_assets.stores.drops import Drop, drop
-
-    what = Drop(change.dataset, partition, at, hub.log.entry(at).known_at, change.inputs)
-    files = drop(hub.files, what, formats, lambda: hub.extracts.read(change.files, partition))
-    return [{"partition": partition, "position": at, "file": f.path, "size": f.size, "sha256": f.sha256} for f in files]

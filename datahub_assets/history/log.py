@@ -200,7 +200,9 @@ def _delivery(d: dict[str, Any]) -> Delivery:
 
 
 def _change(d: dict[str, Any]) -> Change:
-    days: dict[str, Any] = {name: date.fromisoformat(d[name]) for name in ("observed", "affects_from", "affects_to") if name in d}
+    days: dict[str, Any] = {
+        name: date.fromisoformat(d[name]) for name in ("observed", "affects_from", "affects_to") if name in d
+    }
     plain = {k: v for k, v in d.items() if k not in {"deliveries", "folded", "files", "inputs", *days}}
     known: dict[str, Any] = {"partition": None, "base": None, **plain, **days}
     return Change(

@@ -3,21 +3,27 @@
 Checks look at what is committed, so they can be asked again at any time and at any position.
 """
 
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
+import polars as pl
 import pyarrow as pa
+from pandera.errors import SchemaErrors
+from pandera.polars import DataFrameSchema
 
 from datahub_assets.catalogue import calendars
-from datahub_assets.catalogue.models import ExtractDataset
+from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
+from datahub_assets.errors import DeclarationError
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
 from datahub_assets.history.log import Change
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.publish import extract_contract
-from datahub_assets.operations.read import read_bitemporal
+from datahub_assets.operations.read import read, read_bitemporal
 
 CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = (
     "contract", "row_count", "reconciliation", "completeness", "freshness",
@@ -42,6 +48,8 @@ def partition_findings(hub: Hub, dataset: str, position: int, change: Change) ->
     if change.partition:
         yield row_count_finding(hub, dataset, position, change)
     yield reconciliation_finding(hub, dataset, position, change)
+    if hub.dataset(dataset).checks.custom:
+        yield from custom_findings(hub, dataset, position, change)
 
 
 def dataset_findings(hub: Hub, dataset: str, position: int, now: datetime) -> Iterator[Finding]:
@@ -108,7 +116,52 @@ def reconciliation_finding(hub: Hub, dataset: str, position: int, change: Change
     )
 
 
-def check_names(declared: object) -> tuple[str, ...]:
+def custom_findings(hub: Hub, dataset: str, position: int, change: Change) -> Iterator[Finding]:
+    """The declared checks by reference: a function of the partition's rows (polars) that says true, or a pandera schema.
+
+    Raises:
+        DeclarationError: a reference leads nowhere.
+    """
+    days = [date.fromisoformat(change.partition)] if change.partition else None
+    tables = list(read(hub, dataset, position, days))
+    rows = pl.DataFrame(pa.concat_tables(tables)) if tables else pl.DataFrame()
+    for reference in hub.dataset(dataset).checks.custom:
+        check, name = referenced(reference), custom_name(reference)
+        if isinstance(check, DataFrameSchema):
+            try:
+                check.validate(rows, lazy=True)
+            except SchemaErrors as errors:
+                text = f"{errors.failure_cases.height} failures"
+                yield Finding(name, False, text, facts={"failures": errors.failure_cases.head(10).to_dicts()})
+                continue
+            yield Finding(name, True, f"{rows.height} rows pass")
+            continue
+        passed = bool(check(rows))
+        yield Finding(name, passed, f"{reference} says {'true' if passed else 'false'} of {rows.height} rows")
+
+
+def referenced(reference: str) -> Any:
+    """What ``module:name`` names.
+
+    Raises:
+        DeclarationError: there is no such module or name.
+    """
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise DeclarationError(
+            "Check by reference not found", got=reference, expected="module:name", remedy=str(error)
+        ) from error
+
+
+def custom_name(reference: str) -> str:
+    """The name of a check by reference: that of the function or schema."""
+    return reference.rpartition(":")[2]
+
+
+def check_names(declared: StructuredDataset | ExtractDataset) -> tuple[str, ...]:
     """Names of the checks that a dataset has, partition checks first."""
-    own = (ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS)
+    custom = tuple(custom_name(reference) for reference in declared.checks.custom)
+    own = (ROW_COUNT, RECONCILIATION, *custom, COMPLETENESS, FRESHNESS)
     return own if isinstance(declared, ExtractDataset) else (CONTRACT, *own)

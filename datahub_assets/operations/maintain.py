@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from datahub_assets.errors import DatahubError, StoreConflict
 from datahub_assets.history.log import Change, DataFile, Retention
+from datahub_assets.operations.drops import drop_missing
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.project import project
 from datahub_assets.operations.publish import extract_contract, made_by
@@ -74,6 +75,7 @@ def maintain_all(hub: Hub, plan: Sequence[Expiring] = (), *, reindex: bool = Fal
         lambda: _index(hub, reindex),
         lambda: _compaction(hub),
         lambda: _iceberg(hub),
+        lambda: _drops(hub),
         lambda: _retention(hub, plan),
         lambda: _sweep(hub),
         lambda: _leftovers(hub),
@@ -149,6 +151,13 @@ def _index(hub: Hub, reindex: bool) -> Iterator[Done]:
 def _compaction(hub: Hub) -> Iterator[Done]:
     for extract in hub.catalogue.extracts:
         yield from compact(hub, extract)
+
+
+def _drops(hub: Hub) -> Iterator[Done]:
+    for extract in hub.catalogue.extracts:
+        made = sum(1 for _ in drop_missing(hub, extract))
+        if made:
+            yield Done("drops", extract, made, "partitions dropped as files")
 
 
 def _iceberg(hub: Hub) -> Iterator[Done]:

@@ -14,6 +14,7 @@ from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.errors import DeliveryMissing
 from datahub_assets.history.log import Change, Delivery, render_instant
 from datahub_assets.operations import checks
+from datahub_assets.operations.drops import drop_missing
 from datahub_assets.operations.follow import structure_any
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.inputs import InputFinder
@@ -117,6 +118,8 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date)
             commit = publish(opened, declared.dataset, days)
             if commit.entries:
                 project(opened, [declared.dataset])
+            dropped = list(drop_missing(opened, declared.dataset))
+            context.log.info(f"{len(dropped)} partitions dropped as files")
             yield from _committed(context, opened, PUBLISHED, declared.dataset, days, commit)
 
     return made
@@ -201,7 +204,7 @@ def _asset(
             dg.AssetCheckSpec(
                 name,
                 asset=key,
-                description=CHECK_DESCRIPTIONS[name],
+                description=CHECK_DESCRIPTIONS.get(name, "A check of your own, by reference."),
                 partitions_def=None if name in (checks.COMPLETENESS, checks.FRESHNESS) else partitions,
             )
             for name in names

@@ -12,8 +12,10 @@ import dagster as dg
 from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.history.log import Change
 from datahub_assets.operations import checks
+from datahub_assets.operations.drops import drop_missing
 from datahub_assets.operations.follow import Step, catch_up, follow
 from datahub_assets.operations.hub import Hub
+from datahub_assets.operations.maintain import expiring, maintain_all
 from datahub_assets.operations.notify import late_notices, notify, step_notices
 from datahub_assets.operations.project import project
 from datahub_assets.orchestration.assets import change_report, raw_report
@@ -23,7 +25,7 @@ from datahub_assets.orchestration.partitions import editions_of
 from datahub_assets.orchestration.reporting import Report, log_checks, log_materialization
 from datahub_assets.orchestration.resource import HubResource
 
-CATCH_UP, JUDGE = "catch_up", "judge"
+CATCH_UP, JUDGE, MAINTAIN = "catch_up", "judge", "maintain"
 
 
 @dg.op(
@@ -38,6 +40,8 @@ def _catch_up(context: dg.OpExecutionContext, hub: HubResource) -> None:
         steps.append(step)
     _record(context, opened, steps)
     project(opened)
+    dropped = [one for name in opened.catalogue.extracts for one in drop_missing(opened, name)]
+    context.log.info(f"{len(dropped)} partitions dropped as files")
     notify(opened, [notice for step in steps for notice in step_notices(opened, step)])
     errors = [step.error for step in steps if step.error]
     if errors:
@@ -69,6 +73,19 @@ def _judge(context: dg.OpExecutionContext, hub: HubResource) -> None:
 def judge_job() -> None:
     """Judge completeness and freshness of every dataset."""
     _judge()
+
+
+@dg.op(name="maintain_hub", description="Catch up copies, projections and drops; compact; remove what nobody can read.")
+def _maintain(context: dg.OpExecutionContext, hub: HubResource) -> None:
+    opened = hub.open(context.run_id)
+    for done in maintain_all(opened, expiring(opened)):
+        context.log.info(f"{done.task} {done.dataset or ''}: {done.count} {done.what}")
+
+
+@dg.job(name=MAINTAIN, executor_def=dg.in_process_executor, description=_maintain.description)
+def maintain_job() -> None:
+    """Daily upkeep."""
+    _maintain()
 
 
 def _told(step: Step) -> str:

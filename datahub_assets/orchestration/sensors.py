@@ -18,7 +18,7 @@ from datahub_assets.operations.inputs import InputFinder
 from datahub_assets.operations.notify import Notice, notify
 from datahub_assets.operations.receive import Arrival, Look, look
 from datahub_assets.operations.stale import stale_extract, stale_structured
-from datahub_assets.orchestration.jobs import CATCH_UP, catch_up_job, judge_job
+from datahub_assets.orchestration.jobs import CATCH_UP, catch_up_job, judge_job, maintain_job
 from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key
 from datahub_assets.orchestration.partitions import editions_of
 from datahub_assets.orchestration.resource import HubResource
@@ -146,7 +146,14 @@ def schedules(catalogue: Catalogue) -> list[dg.ScheduleDefinition]:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Look again at what was late.",
     )
-    return [*made, hourly]
+    nightly = dg.ScheduleDefinition(
+        name="maintain",
+        job=maintain_job,
+        cron_schedule="30 3 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Daily upkeep: copies, Iceberg, drops, compaction, retention, orphans.",
+    )
+    return [*made, hourly, nightly]
 
 
 def _is_backlog(hub: Hub, seen: Look) -> bool:
@@ -214,4 +221,4 @@ def _under_way(instance: dg.DagsterInstance, dataset: str) -> bool:
 
 
 SENSORS = (landing_sensor, follow_sensor, backlog_sensor, failure_sensor)
-JOBS = (catch_up_job, judge_job)
+JOBS = (catch_up_job, judge_job, maintain_job)

@@ -33,7 +33,7 @@ class ControlTotal(_Declared):
     The pattern's named groups tell: ``rows`` = number of records, ``sum_<source field>`` = total of a numeric field.
     """
 
-    at: Literal["footer", "header"] = "footer"
+    at: Literal["footer", "header"] = Field("footer", description="Where the line stands.")
     pattern: str = Field(description="Regular expression with named groups rows and/or sum_<field>.")
 
 
@@ -49,9 +49,9 @@ class TextFileOptions(ValueOptions):
 class CsvOptions(TextFileOptions):
     """Delimited text."""
 
-    type: Literal["csv"] = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    quote: str | None = Field('"', max_length=1)
+    type: Literal["csv"] = Field("csv", description="Delimited text.")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="Between two values: one character.")
+    quote: str | None = Field('"', max_length=1, description="Around values that hold a delimiter; null: none.")
     header: bool = Field(True, description="The first line after skip_rows names the fields.")
     field_names: tuple[str, ...] = Field((), description="Names of the fields where there is no header.")
     multiline: bool = Field(False, description="Quoted values may hold line breaks.")
@@ -61,23 +61,23 @@ class CsvOptions(TextFileOptions):
 class FixedField(_Declared):
     """One field of a fixed-width line."""
 
-    name: str
+    name: str = Field(description="Name of the field.")
     start: int = Field(ge=1, description="First character, counted from 1.")
-    width: int = Field(ge=1)
+    width: int = Field(ge=1, description="Characters.")
 
 
 class FixedWidthOptions(TextFileOptions):
     """Lines cut at fixed positions."""
 
-    type: Literal["fixed_width"] = "fixed_width"
-    fields: tuple[FixedField, ...]
+    type: Literal["fixed_width"] = Field("fixed_width", description="Lines cut at fixed positions.")
+    fields: tuple[FixedField, ...] = Field(description="The fields, by position.")
     short_lines: bool = Field(False, description="Blanks at the end of a line may be cut off.")
 
 
 class ExcelOptions(ValueOptions):
     """One sheet of a workbook (xlsx, xls, ods)."""
 
-    type: Literal["excel"] = "excel"
+    type: Literal["excel"] = Field("excel", description="A workbook: xlsx, xls, ods.")
     sheet: str | None = Field(None, description="Name of the sheet; the only one when left out.")
     header_row: int = Field(1, ge=1, description="Row of the field names, counted from 1.")
 
@@ -85,7 +85,7 @@ class ExcelOptions(ValueOptions):
 class JsonOptions(ValueOptions):
     """Records in a JSON document, or one JSON document a line."""
 
-    type: Literal["json"] = "json"
+    type: Literal["json"] = Field("json", description="JSON.")
     lines: bool = Field(False, description="Newline-delimited JSON.")
     path: str = Field("", description="Dotted path to the array of records; empty = the document itself is the array.")
 
@@ -93,7 +93,7 @@ class JsonOptions(ValueOptions):
 class XmlOptions(ValueOptions):
     """Repeated elements of an XML document. Fields are child paths (``a/b``) or attributes (``@a``, ``a/@b``)."""
 
-    type: Literal["xml"] = "xml"
+    type: Literal["xml"] = Field("xml", description="XML.")
     record: str = Field(description="Path of the record element from the root, e.g. CcyTbl/CcyNtry.")
     fields: tuple[str, ...] = Field((), description="Field paths to read; those that columns name when left out.")
 
@@ -101,7 +101,7 @@ class XmlOptions(ValueOptions):
 class ParquetOptions(ValueOptions):
     """An Apache Parquet file; values are typed already and only cast."""
 
-    type: Literal["parquet"] = "parquet"
+    type: Literal["parquet"] = Field("parquet", description="Apache Parquet.")
 
 
 FormatOptions = Annotated[
@@ -113,7 +113,7 @@ FormatOptions = Annotated[
 class Archive(_Declared):
     """The file is an archive or is compressed."""
 
-    type: Literal["gzip", "zip", "bz2", "xz", "zstd"]
+    type: Literal["gzip", "zip", "bz2", "xz", "zstd"] = Field(description="How the file is packed.")
     member: str = Field("*", description="zip: pattern of the one member to read.")
 
 

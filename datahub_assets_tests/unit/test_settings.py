@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from datahub_assets.catalogue.loading import DEMO_FOLDER
 from datahub_assets.errors import DeclarationError
 from datahub_assets.settings import SETTINGS_FILE, Settings, load
 
@@ -18,6 +19,8 @@ def test_hub_without_settings_is_the_embedded_default(hub_root: Path) -> None:
     """Everything lies below one folder: nothing has to be set before the first run."""
     settings = load(hub_root)
     assert settings.home == hub_root
+    assert settings.catalogue == DEMO_FOLDER, "a hub that has no catalogue shows the demo's"
+    (hub_root / "catalogue").mkdir()
     assert [settings.catalogue, settings.landing, settings.root, settings.tables] == [
         hub_root / name for name in ("catalogue", "landing", "root", "tables")
     ]
