@@ -104,7 +104,9 @@ class Feed(Declared):
     format: FormatOptions = Field(description="Format of the file and its options.")
     archive: Archive | None = Field(None, description="How the file is packed or compressed.")
     unpivot: Unpivot | None = Field(None, description="Wide to long.")
-    complete: Completeness = Field(default_factory=Completeness, description="When a file in landing counts as complete.")
+    complete: Completeness = Field(
+        default_factory=Completeness, description="When a file in landing counts as complete."
+    )
     other_dates: Literal["replace", "amend", "reject"] = Field(
         "replace",
         description="Rows of other business dates than the file's replace those dates' images, amend them, or are rejected.",
@@ -210,7 +212,9 @@ class StructuredDataset(_Dataset):
 
     kind: Literal["structured"] = Field("structured", description="A dataset received from a provider.")
     source: Source = Field(description="Where the data come from, and on which terms.")
-    shape: Shape = Field(description="snapshot: an image a business date. bitemporal: rows with valid_from and valid_to.")
+    shape: Shape = Field(
+        description="snapshot: an image a business date. bitemporal: rows with valid_from and valid_to."
+    )
     feed: Feed = Field(description="What the provider sends.")
     columns: tuple[ColumnDeclaration, ...] = Field(min_length=1, description="The columns, in order.")
     key: tuple[str, ...] = Field(min_length=1, description="Columns that name a row of a business date.")
@@ -247,7 +251,9 @@ class ExtractDataset(_Dataset):
     sql: str = Field(
         description="One SELECT in DuckDB's dialect over domain.name relations; $business_date is the partition."
     )
-    key: tuple[str, ...] = Field(min_length=1, description="Columns of the result that name a row; rows are sorted by them.")
+    key: tuple[str, ...] = Field(
+        min_length=1, description="Columns of the result that name a row; rows are sorted by them."
+    )
     columns: dict[str, str] = Field(default_factory=dict, description="Descriptions of columns, by name.")
     units: dict[str, str] = Field(default_factory=dict, description="Units of columns, by name.")
     windows: dict[str, int] = Field(
