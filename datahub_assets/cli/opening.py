@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from datahub_assets.errors import DeclarationError
-from datahub_assets.settings import Settings, load
+from datahub_assets.settings import SETTINGS_FILE, Settings, load
 
 if TYPE_CHECKING:
     from datahub_assets.operations.hub import Hub
+
+_MARKS = (SETTINGS_FILE, "catalogue")
+"""What tells a hub's folder from another: one of these is there."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,11 @@ def settings_of(ctx: typer.Context) -> Settings:
     """
     chosen: Chosen = ctx.obj
     settings = load(chosen.home)
-    if not settings.catalogue.is_dir():
+    is_hub = settings.catalogue_folder or any((settings.home / name).exists() for name in _MARKS)
+    if not is_hub or not settings.catalogue.is_dir():
         raise DeclarationError(
-            "No hub here", where=str(settings.home), got="no catalogue folder", expected=str(settings.catalogue),
-            remedy="Make one with: datahub init DIR; or choose another with --home or DATAHUB_HOME",
+            "No hub here", where=str(settings.home), got=f"no {' or '.join(_MARKS)}" if not is_hub else "no catalogue folder",
+            expected="a hub's folder", remedy="Make one with: datahub init DIR; or choose another with --home or DATAHUB_HOME",
         )  # fmt: skip
     return settings
 

@@ -1,6 +1,5 @@
 """Words to people, on stderr: sentences, progress of long work, and questions before anything is removed."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,21 +50,15 @@ def working(what: str) -> Iterator[Bar]:
 def confirm(question: str, yes: bool) -> None:
     """Goes on when ``yes``, or when the person at the terminal says so; else the command ends with exit code 1.
 
-    Without a terminal nobody can answer: the command ends and says that ``--yes`` is needed.
+    Where stdin is at its end nobody can answer: the command ends and says that ``--yes`` is needed.
     """
     if yes:
         return
-    if not sys.stdin.isatty() and not _is_answered():
-        say(f"{question} Nobody is here to ask: run it with --yes. Nothing was changed.")
-        raise typer.Exit(1)
-    if not typer.confirm(question, err=True):
+    try:
+        agreed = typer.confirm(question, err=True)
+    except typer.Abort:  # stdin is at its end
+        say("\nNobody is here to ask: run it with --yes.")
+        agreed = False
+    if not agreed:
         say("Nothing was changed.")
         raise typer.Exit(1)
-
-
-def _is_answered() -> bool:
-    """Whether stdin has an answer although it is no terminal (``yes | datahub …``)."""
-    try:
-        return bool(sys.stdin.buffer.peek(1))  # type: ignore[union-attr]  # a buffered reader, but for odd stdins
-    except (AttributeError, OSError, ValueError):
-        return False

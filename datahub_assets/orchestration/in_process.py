@@ -14,6 +14,8 @@ from datahub_assets.orchestration.jobs import CATCH_UP
 from datahub_assets.settings import Settings
 
 MAX_ROUNDS = 200
+_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+"""What runs log is in the instance, for the UI; the terminal shows errors alone."""
 
 
 class InProcessDagster:
@@ -41,7 +43,8 @@ class InProcessDagster:
 
     def run_job(self, name: str) -> dg.ExecuteInProcessResult:
         """A job of the definitions is run."""
-        return self.definitions.resolve_job_def(name).execute_in_process(instance=self.instance, raise_on_error=False)
+        job = self.definitions.resolve_job_def(name)
+        return job.execute_in_process(instance=self.instance, raise_on_error=False, run_config=_QUIET)
 
     def close(self) -> None:
         """The instance's storages are closed."""
@@ -70,4 +73,4 @@ class InProcessDagster:
             tags |= {"dagster/partition": str(request.partition_key)} if request.partition_key else {}
         else:
             job = self.definitions.resolve_job_def(request.job_name or CATCH_UP)
-        return job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False)
+        return job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False, run_config=_QUIET)

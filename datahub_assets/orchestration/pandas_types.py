@@ -15,9 +15,10 @@ def pandas_type(contract: Contract) -> dg.DagsterType:
 
     For ``AssetIn(…, dagster_type=pandas_type(contract))``: the IO managers give pandas to such an input.
     """
-    columns = [PandasColumn(column.name, is_required=True) for column in contract.columns]
-    return create_dagster_pandas_dataframe_type(
+    columns = [PandasColumn(column.name, is_required=True) for column in contract.columns]  # type: ignore[no-untyped-call]
+    made: dg.DagsterType = create_dagster_pandas_dataframe_type(  # type: ignore[no-untyped-call]
         name=f"{contract.dataset.replace('/', '_')}_v{contract.version}",
         description=f"Rows of {contract.dataset}, contract version {contract.version}, in pandas.",
         columns=columns,
     )
+    return made
