@@ -150,6 +150,7 @@ def _filtered(rows: Rows, wanted: Wanted) -> Rows:
     try:
         found = duck.sql(f'SELECT {chosen} FROM "{domain}"."{name}" WHERE ({wanted.where}\n)').to_arrow_reader()
     except duckdb.Error as error:
+        duck.close()
         raise _refused(wanted, error) from error
 
     def batches() -> Iterator[pa.RecordBatch]:

@@ -14,6 +14,7 @@ from datahub_assets.operations.frames import commit_frame
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.maintain import compact, expiring, maintain_all
 from datahub_assets.operations.rebuild import Verdict, rebuild, require_empty
+from datahub_assets_tests import hubs
 from datahub_assets_tests.unit.operations.small_hub import (
     CATALOGUE,
     PRICES,
@@ -157,3 +158,55 @@ def test_rebuild_says_which_extract_is_damaged_or_changed(story: Hub) -> None:
     assert "damaged" in different["2024-01-02"]
     assert "made by code" in different["2024-01-03"]
     assert not second.exists()
+
+
+def test_rebuild_folds_intervals_amendments_and_deletions_again(tmp_path: Path) -> None:
+    """Feeds that say from and to, and feeds whose files amend other dates and delete keys, come back byte for byte."""
+    amending = {"feed": {"other_dates": "amend", "deleted_when": {"action": "D"}}}
+    declared = {hubs.PRICES: amending, hubs.MEMBERS: amending}
+    hub, d = hubs.small_hub(tmp_path / "hub", hubs.PRICES, hubs.MEMBERS, declared=declared), hubs.D
+    hubs.land(hub, hubs.PRICES, d[0], _acting((d[0], "A", 1, ""), (d[0], "B", 2, "")))
+    hubs.done(hub)
+    hubs.land(hub, hubs.PRICES, d[1], _acting((d[1], "A", 3, ""), (d[0], "A", 4, ""), (d[0], "B", 2, "D")))
+    hubs.land(hub, hubs.MEMBERS, d[0], _MEMBERS + f"X,A,{d[0]},,\nX,B,{d[0]},{d[3]},\n")
+    hubs.done(hub)
+    hubs.land(hub, hubs.MEMBERS, d[2], _MEMBERS + f"X,A,{d[0]},,D\nX,C,{d[2]},,\n")
+    hubs.done(hub)
+    before, said = _data(hub), [hubs.rows(hub, name) for name in (hubs.PRICES, hubs.MEMBERS)]
+    assert len(said[0]) == 2
+    verdicts = [verdict for one in rebuild(_lose(hub)) for verdict in one.verdicts]
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    rebuilt = hubs.open_hub(hub.settings.home)
+    assert [hubs.rows(rebuilt, name) for name in (hubs.PRICES, hubs.MEMBERS)] == said
+    assert _data(rebuilt) == before
+
+
+def test_rebuild_takes_each_commit_under_its_own_contract(tmp_path: Path) -> None:
+    """Where a column was added in between, commits before it are folded without it and those after it with it."""
+    hub = hubs.small_hub(tmp_path / "hub", hubs.PRICES, hubs.INSTRUMENTS)
+    hubs.land(hub, hubs.PRICES, hubs.D[0], hubs.prices(hubs.D[0], A=1))
+    hubs.land(hub, hubs.INSTRUMENTS, hubs.D[0], hubs.instruments(A="Alpha EUR"))
+    hubs.done(hub)
+    country = {"name": "country", "type": "text", "nullable": True, "constant": "FR"}
+    for name in (hubs.PRICES, hubs.INSTRUMENTS):
+        hub = hubs.redeclared(hub, name, columns=hubs.columns(name, also=[country]))
+    hubs.land(hub, hubs.PRICES, hubs.D[1], hubs.prices(hubs.D[1], A=2))
+    hubs.land(hub, hubs.INSTRUMENTS, hubs.D[1], hubs.instruments(A="Alpha EUR", B="Beta USD"))
+    hubs.done(hub)
+    before = _data(hub)
+    verdicts = [verdict for one in rebuild(_lose(hub)) for verdict in one.verdicts]
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    assert _data(hubs.open_hub(hub.settings.home)) == before
+
+
+_MEMBERS = "index_name,ticker,valid_from,valid_to,action\n"
+
+
+def _lose(hub: Hub) -> Hub:
+    _lose_tables(hub)
+    return hubs.open_hub(hub.settings.home)
+
+
+def _acting(*told: tuple[date, str, int, str]) -> str:
+    lines = [f"{day},{ticker},{price},100,{action}\n" for day, ticker, price, action in told]
+    return "business_date,ticker,price,volume,action\n" + "".join(lines)
