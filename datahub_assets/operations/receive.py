@@ -11,7 +11,7 @@ from datetime import date
 
 from datahub_assets.catalogue.filename import FileIdentity, FilenamePattern
 from datahub_assets.catalogue.models import StructuredDataset
-from datahub_assets.errors import DatahubError, StoreConflict
+from datahub_assets.errors import DatahubError, DeliveryMalformed, StoreConflict
 from datahub_assets.history.log import Delivery
 from datahub_assets.history.state import delivery_order
 from datahub_assets.operations.hub import Hub
@@ -140,11 +140,11 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
 
 def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> Received:
     """The file is kept in the vault with the reason beside it, and out of landing."""
-    facts = error.facts() if error else {"what": refused.reason, "expected": refused.expected}
-    reason = {**facts, "feed": refused.dataset or "", "at": hub.clock().isoformat()}
+    error = error or DeliveryMalformed(refused.reason, where=f"{refused.file.provider}/{refused.file.name}", expected=refused.expected)
+    reason = {**error.facts(), "feed": refused.dataset or "", "at": hub.clock().isoformat()}
     kept = hub.vault.set_aside(refused.file.provider, refused.file.name, _chunks(refused.file), reason)
     hub.landing.archive(refused.file, f"set-aside-{kept.sha256[:12]}")
-    return Received(refused.dataset, refused.file.name, "set aside", reason=refused.reason)
+    return Received(refused.dataset, refused.file.name, "set aside", reason=str(error))
 
 
 def receive_all(hub: Hub, dataset: str | None = None) -> list[Received]:
