@@ -112,7 +112,7 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
     )  # fmt: skip
     try:
         dates = _spoken_dates(hub, declared, delivery)
-    except DatahubError as error:
+    except DeliveryMalformed as error:
         return set_aside(
             hub, Refused(arrival.file, error.what, error.expected or "a file that can be read", arrival.dataset), error
         )
