@@ -2,17 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datahub_assets.catalogue import extract_sql
-from datahub_assets.catalogue.loading import Catalogue, examine, json_schema, load, unknown_dataset
-from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.cli.opening import settings_of
 from datahub_assets.cli.options import As, Format
 from datahub_assets.cli.output import DAY, FLAG, TEXT, TEXTS, emit_records, write_text
 from datahub_assets.cli.words import say
+
+if TYPE_CHECKING:
+    from datahub_assets.catalogue.loading import Catalogue
+    from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 
 app = typer.Typer(
     no_args_is_help=True, help="What is declared: check it, show it, and the schema that editors complete from."
@@ -51,6 +52,8 @@ def check(
 
         datahub catalogue check ./catalogue      a folder that is no hub yet
     """
+    from datahub_assets.catalogue.loading import examine
+
     catalogue, problems = examine(folder or settings_of(ctx).catalogue)
     write_text("".join(f"{problem}\n" for problem in problems))
     if problems:
@@ -75,6 +78,8 @@ def show(
 
         datahub catalogue show analytics/valuations --format json
     """
+    from datahub_assets.catalogue.loading import load, unknown_dataset
+
     catalogue = load(settings_of(ctx).catalogue)
     if dataset is None:
         emit_records(
@@ -87,11 +92,7 @@ def show(
     declared = catalogue.datasets.get(dataset)
     if declared is None:
         raise unknown_dataset(dataset, catalogue.datasets)
-    columns = (
-        _structured_columns(declared)
-        if isinstance(declared, StructuredDataset)
-        else _extract_columns(catalogue, declared)
-    )
+    columns = _structured_columns(declared) if declared.kind == "structured" else _extract_columns(catalogue, declared)
     if form is Format.JSON:
         lineage = {str(column["column"]): column["from"] for column in columns}
         document = {**declared.model_dump(mode="json"), "lineage": lineage, **_neighbours(catalogue, dataset)}
@@ -112,12 +113,15 @@ def schema() -> None:
 
         then begin each file with:  # yaml-language-server: $schema=../catalogue.schema.json
     """
+    from datahub_assets.catalogue.loading import json_schema
+
     write_text(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n")
 
 
-def _listed(catalogue: Catalogue, name: str) -> dict[str, object]:
+def _listed(catalogue: "Catalogue", name: str) -> dict[str, object]:
     declared = catalogue.datasets[name]
-    shape = declared.shape.value if isinstance(declared, StructuredDataset) else "snapshot"
+    structured = catalogue.structured.get(name)
+    shape = structured.shape.value if structured else "snapshot"
     return {
         "dataset": name,
         "kind": declared.kind,
@@ -130,7 +134,7 @@ def _listed(catalogue: Catalogue, name: str) -> dict[str, object]:
     }
 
 
-def _structured_columns(declared: StructuredDataset) -> list[dict[str, object]]:
+def _structured_columns(declared: "StructuredDataset") -> list[dict[str, object]]:
     return [
         {
             "column": c.name,
@@ -145,13 +149,16 @@ def _structured_columns(declared: StructuredDataset) -> list[dict[str, object]]:
     ]
 
 
-def _extract_columns(catalogue: Catalogue, declared: ExtractDataset) -> list[dict[str, object]]:
+def _extract_columns(catalogue: "Catalogue", declared: "ExtractDataset") -> list[dict[str, object]]:
+    from datahub_assets.catalogue import extract_sql
+    from datahub_assets.stores.parquet import logical_type
+
     lineage = extract_sql.column_lineage(declared, catalogue.structured)
     made = extract_sql.output_schema(declared, catalogue.structured)
     return [
         {
             "column": field.name,
-            "type": str(field.type),
+            "type": str(logical_type(field.type) or field.type),
             "nullable": field.name not in declared.key,
             "key": field.name in declared.key,
             "unit": declared.units.get(field.name),
@@ -162,13 +169,13 @@ def _extract_columns(catalogue: Catalogue, declared: ExtractDataset) -> list[dic
     ]
 
 
-def _neighbours(catalogue: Catalogue, name: str) -> dict[str, list[str]]:
+def _neighbours(catalogue: "Catalogue", name: str) -> dict[str, list[str]]:
     if name in catalogue.extracts:
         return {"reads": list(catalogue.inputs[name])}
     return {"read_by": list(catalogue.downstream[name])}
 
 
-def _described(catalogue: Catalogue, declared: StructuredDataset | ExtractDataset) -> list[str]:
+def _described(catalogue: "Catalogue", declared: "StructuredDataset | ExtractDataset") -> list[str]:
     name = declared.dataset
     lines = [f"{name}: {declared.title}", " ".join(declared.description.split())]
     facts = {
@@ -178,7 +185,7 @@ def _described(catalogue: Catalogue, declared: StructuredDataset | ExtractDatase
         "business dates": f"{declared.partitions.calendar} from {declared.partitions.start}",
         "declared in": str(catalogue.files[name]),
     }
-    if isinstance(declared, StructuredDataset):
+    if declared.kind == "structured":
         facts |= {
             "shape": declared.shape.value,
             "feed": f"{declared.feed.provider}/{declared.feed.pattern} ({declared.feed.format.type})",
@@ -188,6 +195,6 @@ def _described(catalogue: Catalogue, declared: StructuredDataset | ExtractDatase
         kind.replace("_", " "): ", ".join(names) or "nothing" for kind, names in _neighbours(catalogue, name).items()
     }
     lines += [f"  {fact}: {text}" for fact, text in facts.items()]
-    if isinstance(declared, ExtractDataset):
+    if declared.kind == "extract":
         lines += ["  sql:", *(f"    {line}" for line in declared.sql.strip().splitlines())]
     return [*(line for line in lines if line), ""]

@@ -7,8 +7,8 @@ import typer
 
 from datahub_assets.cli.words import say
 from datahub_assets.errors import DeclarationError
-from datahub_assets.settings import SETTINGS_FILE
 
+SETTINGS_FILE = "datahub.toml"  # as in settings, which takes a second to import
 TUTORIAL = 'the project\'s README.md, "A first own feed in five minutes"'
 
 

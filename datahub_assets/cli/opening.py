@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from datahub_assets.errors import DeclarationError
-from datahub_assets.settings import SETTINGS_FILE, Settings, load
 
 if TYPE_CHECKING:
     from datahub_assets.operations.hub import Hub
+    from datahub_assets.settings import Settings
 
-_MARKS = (SETTINGS_FILE, "catalogue")
+_MARKS = ("datahub.toml", "catalogue")
 """What tells a hub's folder from another: one of these is there."""
 
 
@@ -23,12 +23,14 @@ class Chosen:
     home: Path | None
 
 
-def settings_of(ctx: typer.Context) -> Settings:
+def settings_of(ctx: typer.Context) -> "Settings":
     """The settings of the chosen hub.
 
     Raises:
         DeclarationError: there is no hub, or its settings are wrong.
     """
+    from datahub_assets.settings import load
+
     chosen: Chosen = ctx.obj
     settings = load(chosen.home)
     is_hub = settings.catalogue_folder or any((settings.home / name).exists() for name in _MARKS)

@@ -23,7 +23,6 @@ from datahub_assets.cli.options import Format
 from datahub_assets.cli.words import confirm, say
 from datahub_assets.errors import QueryError
 from datahub_assets.history.log import render_instant
-from datahub_assets.stores import parquet
 
 TABLE_ROWS = 50
 INSTANT = pa.timestamp("ms", "UTC")
@@ -127,6 +126,8 @@ def _require_target(form: Format, output: Path | None, yes: bool) -> None:
 def _chunks(schema: pa.Schema, batches: Iterable[pa.RecordBatch], form: Format, terminal: bool) -> Iterator[bytes]:
     if form is Format.JSON:
         return _json(schema, batches)
+    from datahub_assets.stores import parquet
+
     flat = pa.schema([pa.field(f.name, pa.string() if pa.types.is_list(f.type) else f.type) for f in schema])
     stored = parquet.storable(flat)
     typed = (_flat(batch, stored) for batch in batches)

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from datahub_assets.catalogue.loading import load
 from datahub_assets.cli.main import app
+from datahub_assets.cli.new_hub import SETTINGS_FILE as MADE
+from datahub_assets.settings import SETTINGS_FILE
 from datahub_assets.settings import load as load_settings
 from datahub_assets_tests.unit.cli.conftest import EXTRACT, PRICES, Cli, new_hub
 
@@ -29,6 +31,7 @@ def test_init_makes_a_hub_that_lands_its_samples(tmp_path: Path) -> None:
 
 def test_init_settings_are_valid_also_uncommented(tmp_path: Path) -> None:
     """Every line of datahub.toml that is commented out is a setting that exists."""
+    assert MADE == SETTINGS_FILE
     cli = new_hub(tmp_path / "hub")
     path = cli.home / "datahub.toml"
     lines = path.read_text().splitlines()
