@@ -29,6 +29,8 @@ from datahub_assets.schema.types import Kind
 
 WRITE_ID = "_write_id"
 """Name of the column (uint64) that holds the T of a row, where rows of several Ts are read."""
+HEAD_BYTES = 18
+"""Bytes of a snapshot's key before the key columns (``key_head``): the date as text, then T."""
 MAX_KEY = 32_767
 """Bytes of a row key that HBase accepts (``HConstants.MAX_ROW_LENGTH``)."""
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 
-from datahub_assets.hbase_format.arrays import binary, blocks, encode_dates, join, single
-from datahub_assets.hbase_format.keys import WRITE_ID, decode_keys, encode_key_columns, encode_keys
+from datahub_assets.errors import DatahubError
+from datahub_assets.hbase_format.arrays import binary, blocks, cut, encode_dates, join, offsets_and_bytes, single
+from datahub_assets.hbase_format.keys import HEAD_BYTES, WRITE_ID, decode_keys, encode_key_columns, encode_keys
+from datahub_assets.hbase_format.layout import HEADER_BYTES
 from datahub_assets.hbase_format.packed import decode_rows, encode_bodies, encode_rows
 from datahub_assets.schema.contract import VALID_FROM, WITHDRAWN, Contract, Shape
 
@@ -78,3 +81,32 @@ def canonical_rows(contract: Contract, table: pa.Table) -> pa.BinaryArray:
         withdrawn = single(table[WITHDRAWN]).to_numpy(zero_copy_only=False).astype("u1").reshape(-1, 1)
         parts += [binary(encode_dates(days)), binary(withdrawn)]
     return join([*parts, encode_bodies(contract, table)])
+
+
+def canonical_encoded(
+    contract: Contract, keys: pa.BinaryArray, values: pa.BinaryArray, salt_buckets: int = 0
+) -> pa.BinaryArray:
+    """The ``canonical_rows`` of rows of a snapshot that ``encode_batch`` has encoded: cut out, not encoded again.
+
+    >>> from datahub_assets.schema.types import Kind, LogicalType
+    >>> from datahub_assets.schema.contract import Column
+    >>> columns = (Column(1, "isin", LogicalType(Kind.TEXT)), Column(2, "lots", LogicalType(Kind.INT32)))
+    >>> contract = Contract("demo/lots", 1, Shape.SNAPSHOT, columns, ("isin",))
+    >>> rows = pa.table({"isin": ["FR01"], "lots": pa.array([2], pa.int32()), "_delivery": [0], "_line": [17]})
+    >>> encoded = encode_batch(contract, rows, "2024-01-31", 7)
+    >>> canonical_encoded(contract, *encoded) == canonical_rows(contract, rows)
+    True
+    """
+    if contract.shape is not Shape.SNAPSHOT:
+        raise DatahubError("Rows with dates in their keys are digested as tables", got=contract.shape.value)
+    return join([key_columns_of(keys, salt_buckets), _without_head(values, HEADER_BYTES)])
+
+
+def key_columns_of(keys: pa.BinaryArray, salt_buckets: int = 0) -> pa.BinaryArray:
+    """The encoded key columns (``keys.encode_key_columns``) out of the row keys of a snapshot."""
+    return _without_head(keys, (1 if salt_buckets else 0) + HEAD_BYTES)
+
+
+def _without_head(values: pa.BinaryArray, width: int) -> pa.BinaryArray:
+    offsets, data = offsets_and_bytes(values)
+    return cut(data, np.stack([offsets[:-1] + width, offsets[1:]], axis=1), 0)

@@ -140,7 +140,9 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
 
 def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> Received:
     """The file is kept in the vault with the reason beside it, and out of landing."""
-    error = error or DeliveryMalformed(refused.reason, where=f"{refused.file.provider}/{refused.file.name}", expected=refused.expected)
+    error = error or DeliveryMalformed(
+        refused.reason, where=f"{refused.file.provider}/{refused.file.name}", expected=refused.expected
+    )
     reason = {**error.facts(), "feed": refused.dataset or "", "at": hub.clock().isoformat()}
     kept = hub.vault.set_aside(refused.file.provider, refused.file.name, _chunks(refused.file), reason)
     hub.landing.archive(refused.file, f"set-aside-{kept.sha256[:12]}")

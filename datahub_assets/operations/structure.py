@@ -5,9 +5,9 @@ datasets take their deliveries one after the other (``structure_bitemporal``). R
 log names it; what was written for nothing (a conflict, too many rejects, a kill) is never seen and removed by maintenance.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -23,6 +23,7 @@ from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.receive import expected_file
 from datahub_assets.operations.rejects import Rejects
 from datahub_assets.schema.contract import BUSINESS_DATE, DELIVERY, Contract
+from datahub_assets.stores.ahead import ahead
 from datahub_assets.stores.structured import ImageSummary
 
 
@@ -47,7 +48,11 @@ class Image:
     """What deliveries say of one day."""
 
     summary: ImageSummary
-    rows: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.summary.digest.count
 
 
 def structure(hub: Hub, dataset: str, days: Iterable[date], *, again: bool = False) -> Commit:
@@ -66,21 +71,40 @@ def structure(hub: Hub, dataset: str, days: Iterable[date], *, again: bool = Fal
     position = hub.log.last()
     bases = {day: basis_of(hub, dataset, day, position) for day in days}
     for day, basis in bases.items():
-        if not basis:
+        if not basis and not hub.log.change(dataset, day.isoformat(), position):
             raise DeliveryMissing(
                 "No delivery", where=f"{dataset} {day}", expected=expected_file(hub, dataset, day),
                 remedy="Wait for the provider, or land the file",
             )  # fmt: skip
-    fresh = {d for d, basis in bases.items() if not again and _is_current(hub, dataset, d, basis, contract, position)}
-    groups: dict[tuple[Delivery, ...], list[date]] = defaultdict(list)
-    for day, basis in bases.items():
-        if day not in fresh:
-            groups[basis].append(day)
+    unchanged = (d for d, basis in bases.items() if not (again and basis))
+    fresh = {d for d in unchanged if _is_current(hub, dataset, d, bases[d], contract, position)}
     commit = Commit(unchanged=tuple(sorted(day.isoformat() for day in fresh)))
-    for basis, wanted in sorted(groups.items(), key=lambda group: group[0][-1].receipt):
-        all_days = {d for d in basis[-1].business_dates if basis_of(hub, dataset, d, position) == basis}
-        commit += _commit_image(hub, contract, basis, sorted({*wanted, *all_days}), position)
+    done = set(fresh)
+    for _, day in sorted((basis[-1].receipt if basis else (-1, -1), day) for day, basis in bases.items()):
+        if day not in done:
+            together = _together(hub, dataset, day, contract, position, {d for d in bases if d not in done})
+            commit += _commit_images(hub, contract, together, position)
+            done |= {each for _, told in together for each in told}
     return commit
+
+
+def _together(
+    hub: Hub, dataset: str, day: date, contract: Contract, position: int, wanted: Collection[date]
+) -> list[tuple[tuple[Delivery, ...], list[date]]]:
+    """The days that change with this one, by what they are folded from: a delivery is one atomic change.
+
+    Days that the latest delivery tells, and days that it does not tell any more though the one it replaces did: those are
+    what others say of them, or empty.
+    """
+    basis = basis_of(hub, dataset, day, position)
+    groups: dict[tuple[Delivery, ...], set[date]] = defaultdict(set)
+    groups[basis].add(day)
+    touching = hub.log.deliveries(dataset, position, day)
+    for other in {*touching[-1].business_dates, *touching[-1].also_touches} - {day} if touching else ():
+        theirs = basis_of(hub, dataset, other, position)
+        if theirs == basis or other in wanted or not _is_current(hub, dataset, other, theirs, contract, position):
+            groups[theirs].add(other)
+    return [(each, sorted(days)) for each, days in groups.items()]
 
 
 def basis_of(hub: Hub, dataset: str, day: date, position: int) -> tuple[Delivery, ...]:
@@ -96,30 +120,43 @@ def _is_current(
     hub: Hub, dataset: str, day: date, basis: tuple[Delivery, ...], contract: Contract, position: int
 ) -> bool:
     found = hub.log.change(dataset, day.isoformat(), position)
+    if found is None or not basis:  # of a day that no delivery tells: whether nothing from a delivery is held
+        return not basis and not (found and found[1].deliveries)
     receipts = tuple(delivery.receipt for delivery in basis)
-    return found is not None and (found[1].deliveries, found[1].contract_version) == (receipts, contract.version)
+    return (found[1].deliveries, found[1].contract_version) == (receipts, contract.version)
 
 
-def _commit_image(hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], position: int) -> Commit:
+def _commit_images(
+    hub: Hub, contract: Contract, groups: list[tuple[tuple[Delivery, ...], list[date]]], position: int
+) -> Commit:
+    write_id = hub.draw_write_id(contract.dataset)
+    changes = [c for basis, days in groups for c in _written(hub, contract, basis, days, write_id, position)]
+    names = dict.fromkeys(delivery.name for basis, _ in groups for delivery in basis)
+    draft = replace(hub.draft(f"structured {', '.join(names) or 'nothing'}"), changes=tuple(changes))
+    return Commit((hub.append(draft, position),))
+
+
+def _written(
+    hub: Hub, contract: Contract, basis: tuple[Delivery, ...], days: list[date], write_id: int, position: int
+) -> list[Change]:
+    """The days' images are durable under the write id; returns what is to be committed. Without a basis they are empty."""
     declared = hub.catalogue.structured_dataset(contract.dataset)
     before = {day: hub.log.change(contract.dataset, day.isoformat(), position) for day in days}
-    write_id = hub.draw_write_id(contract.dataset)
-    with _taken_back(hub, contract.dataset, days, write_id):
-        images, rejects = fold_images(
-            hub, contract, basis, days, write_id, compared={day for day, found in before.items() if found}
-        )
-        path = rejects.keep(hub, write_id)
-        rejects.check_tolerance(basis[-1], path)
-        for day, image in images.items():
-            _check_rows(declared, day, image, basis[-1])
+    images, rejects, path = {day: Image(ImageSummary(keep_hashes=True)) for day in days}, Rejects(declared, days), None
+    with _taken_back(hub, contract.dataset, days if basis else (), write_id):
+        if basis:
+            compared = {day for day, found in before.items() if found}
+            images, rejects = fold_images(hub, contract, basis, days, write_id, compared=compared)
+            path = rejects.keep(hub, write_id)
+            rejects.check_tolerance(basis[-1], path)
+            for day, image in images.items():
+                _check_rows(declared, day, image, basis[-1])
     changes = []
     for day, image in images.items():
         found = before[day]
-        old = (
-            hub.structured.summary(contract, day.isoformat(), found[1].write_id, keep_hashes=True)
-            if found
-            else ImageSummary()
-        )
+        old = ImageSummary()
+        if found:
+            old = hub.structured.summary(contract, day.isoformat(), found[1].write_id, keep_hashes=True)
         counts = image.summary.differences_from(old)
         changes.append(Change(
             dataset=contract.dataset, partition=day.isoformat(), write_id=write_id, base=found[1].write_id if found else None,
@@ -128,8 +165,7 @@ def _commit_image(hub: Hub, contract: Contract, basis: tuple[Delivery, ...], day
             digest=str(image.summary.digest), code_version=CODE_VERSION, contract_version=contract.version,
             rejects=path if rejects.of(day) else None,
         ))  # fmt: skip
-    draft = replace(hub.draft(f"structured {', '.join(d.name for d in basis)}"), changes=tuple(changes))
-    return Commit((hub.append(draft, position),))
+    return changes
 
 
 @contextmanager
@@ -167,26 +203,23 @@ def fold_images(
         images = {day: Image(ImageSummary(keep_hashes=day in compared)) for day in days}
         rejects = Rejects(declared, days)
         folded = _fold if len(basis) > 1 else _stream
-        rows = _counted(contract, folded(hub, contract, basis, days, rejects, suspects), images)
+        read = ahead(folded(hub, contract, basis, days, rejects, suspects))
         try:
-            if write_id is None:
-                deque(rows, maxlen=0)
-            else:
-                hub.structured.write(contract, rows, write_id)
+            with closing(read):
+                if write_id is None:
+                    for day, table in read:
+                        images[day].summary.add(contract, table)
+                else:
+                    rows = ((day.isoformat(), table) for day, table in read)
+                    summaries: dict[str | None, ImageSummary] = {
+                        d.isoformat(): image.summary for d, image in images.items()
+                    }
+                    hub.structured.write(contract, rows, write_id, summaries)
             return images, rejects
         except DuplicateKeys as duplicates:  # rows were written already: they go, and all is read once more
             suspects = duplicates.suspects
             for day in days if write_id is not None else ():
                 hub.structured.remove(contract.dataset, day.isoformat(), write_id or 0)
-
-
-def _counted(
-    contract: Contract, batches: Iterable[tuple[date, pa.Table]], images: dict[date, Image]
-) -> Iterator[tuple[str, pa.Table]]:
-    for day, table in batches:
-        images[day].summary.add(contract, table)
-        images[day].rows += len(table)
-        yield day.isoformat(), table
 
 
 def _check_rows(declared: StructuredDataset, day: date, image: Image, delivery: Delivery) -> None:
