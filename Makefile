@@ -38,11 +38,12 @@ format: $(INSTALLED) ## Put formatting and import order right
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED) ## Run all benchmarks; results in build/bench/*.json
-	@set -e; for file in datahub_assets_tests/benchmarks/bench_*.py; do $(BIN)/python $$file $(ARGS); done
+	@set -e; for file in datahub_assets_tests/benchmarks/bench_*.py; do \
+	  $(BIN)/python -m $$(echo $${file%.py} | tr / .) $(ARGS); done
 	@$(BIN)/python datahub_assets_tests/benchmarks/unmet_aims.py
 
 bench-%: $(INSTALLED) ## Run one benchmark, datahub_assets_tests/benchmarks/bench_%.py
-	@$(BIN)/python datahub_assets_tests/benchmarks/bench_$*.py $(ARGS)
+	@$(BIN)/python -m datahub_assets_tests.benchmarks.bench_$* $(ARGS)
 	@$(BIN)/python datahub_assets_tests/benchmarks/unmet_aims.py $*
 
 soak: $(INSTALLED) ## Run the tests at full sizes and kill counts, properties with 20 times the examples; may take hours
