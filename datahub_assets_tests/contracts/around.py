@@ -4,8 +4,10 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import pyarrow as pa
+
 from datahub_assets.errors import StoreUnavailable
-from datahub_assets.stores.tables.interface import Rows, TableStore
+from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
 
 
 class Around:
@@ -14,11 +16,19 @@ class Around:
     def __init__(self, store: TableStore) -> None:
         self.store = store
 
-    def write(self, table: str, batches: Iterable[Rows]) -> int:
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         return self.store.write(table, batches)
 
     def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[Rows]:
         return self.store.scan(table, start, stop, page_rows=page_rows)
+
+    def scan_cells(
+        self, table: str, start: bytes, stop: bytes, columns: Sequence[bytes], *, page_rows: int = 50_000
+    ) -> Iterator[CellRows]:
+        return self.store.scan_cells(table, start, stop, columns, page_rows=page_rows)
+
+    def scan_keys(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[pa.BinaryArray]:
+        return self.store.scan_keys(table, start, stop, page_rows=page_rows)
 
     def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
         return self.store.get(table, keys)
@@ -89,7 +99,7 @@ class Counts(Around):
         super().__init__(store)
         self.calls = self.rows = 0
 
-    def write(self, table: str, batches: Iterable[Rows]) -> int:
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         self.calls += 1
         written = super().write(table, batches)
         self.rows += written

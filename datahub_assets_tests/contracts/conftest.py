@@ -30,6 +30,14 @@ def tables(tables_at: TablesAt) -> TableStore:
     return tables_at.open()
 
 
+@pytest.fixture
+def cell_tables(tables_at: TablesAt) -> TableStore:
+    """An empty table store whose rows can have cells."""
+    if not TABLE_STORES[tables_at.implementation].cells:
+        pytest.skip(f"{tables_at.implementation}: rows with cells are not implemented")
+    return tables_at.open()
+
+
 @pytest.fixture(params=FILE_STORES)
 def files_at(request: pytest.FixtureRequest, tmp_path: Path) -> FilesAt:
     """Where the test's file store is, for other processes."""

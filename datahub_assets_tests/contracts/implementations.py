@@ -16,11 +16,13 @@ Store = TypeVar("Store")
 class Implementation(Generic[Store]):
     """How a test gets an empty place for a store, and how any process opens the store there.
 
-    ``empty_place`` is given a folder of the test's own, which does not exist yet, and names the place.
+    ``empty_place`` is given a folder of the test's own, which does not exist yet, and names the place. ``cells``: a table
+    store whose rows can have cells; tests of those are skipped for one that cannot yet.
     """
 
     empty_place: Callable[[Path], str]
     open: Callable[[str], Store]
+    cells: bool = True
 
 
 TABLE_STORES: dict[str, Implementation[TableStore]] = {

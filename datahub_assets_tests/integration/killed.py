@@ -26,7 +26,7 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.project import project
 from datahub_assets.stores.files import FileFacts, LocalFileStore
 from datahub_assets.stores.landing import Landing, LandingFile
-from datahub_assets.stores.tables.interface import Rows, TableStore
+from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
 from datahub_assets_tests.contracts.around import Around
 from datahub_assets_tests.contracts.processes import Child
 from datahub_assets_tests.hubs import (
@@ -235,7 +235,7 @@ class _Tables(Around):
         super().__init__(store)
         self._points = points
 
-    def write(self, table: str, batches: Iterable[Rows]) -> int:
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         if table.startswith("hub."):
             return int(self._points.reached(None, f"write {table}", lambda: self.store.write(table, batches)))
         return int(

@@ -22,7 +22,8 @@ import numpy as np
 import pyarrow as pa
 
 from datahub_assets.errors import DeclarationError, StoreCorrupt, StoreUnavailable
-from datahub_assets.stores.tables.interface import Rows
+from datahub_assets.stores.tables.embedded_cells import concatenated, separated
+from datahub_assets.stores.tables.interface import CellRows, Rows
 
 BATCH_ROWS = 50_000
 PAGE_BYTES = 16 << 20
@@ -56,10 +57,10 @@ class EmbeddedTableStore:
         self._folder = folder
         self._connections = threading.local()
 
-    def write(self, table: str, batches: Iterable[Rows]) -> int:
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         """See ``TableStore.write``."""
         total = 0
-        for batch in batches:
+        for batch in chain.from_iterable([b] if isinstance(b, Rows) else concatenated(b) for b in batches):
             for i in range(0, len(batch), BATCH_ROWS):
                 keys, values = batch.keys[i : i + BATCH_ROWS], batch.values[i : i + BATCH_ROWS]
                 cells = _cells(keys, values)
@@ -70,9 +71,31 @@ class EmbeddedTableStore:
 
     def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = BATCH_ROWS) -> Iterator[Rows]:
         """See ``TableStore.scan``."""
+        yield from self._pages(table, "v", start, stop, page_rows)
+
+    def scan_cells(
+        self, table: str, start: bytes, stop: bytes, columns: Sequence[bytes], *, page_rows: int = BATCH_ROWS
+    ) -> Iterator[CellRows]:
+        """See ``TableStore.scan_cells``."""
+        for page in self._pages(table, "v", start, stop, page_rows):
+            rows = separated(page, columns, table)
+            if len(rows):
+                yield rows
+
+    def scan_keys(
+        self, table: str, start: bytes, stop: bytes, *, page_rows: int = BATCH_ROWS
+    ) -> Iterator[pa.BinaryArray]:
+        """See ``TableStore.scan_keys``."""
+        return (page.keys for page in self._pages(table, "x''", start, stop, page_rows))
+
+    def _pages(self, table: str, value: str, start: bytes, stop: bytes, page_rows: int) -> Iterator[Rows]:
         after, more = ">=", True
         while more:
-            sql = f"SELECT k, v FROM rows WHERE k {after} ?" + (" AND k < ?" if stop else "") + " ORDER BY k LIMIT ?"
+            sql = (
+                f"SELECT k, {value} FROM rows WHERE k {after} ?"
+                + (" AND k < ?" if stop else "")
+                + " ORDER BY k LIMIT ?"
+            )
             with self._reading(table) as connection:
                 if connection is None:
                     return

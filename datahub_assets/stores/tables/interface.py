@@ -4,7 +4,7 @@ A store knows nothing of datasets, partitions or known times: those are in the k
 log. Every write of rows is idempotent: the same key gets the same bytes again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,17 +22,34 @@ class Rows:
         return len(self.keys)
 
 
+@dataclass(frozen=True)
+class CellRows:
+    """A batch of rows that have several cells each: keys, and one nullable binary array a column, all of equal length.
+
+    ``columns`` maps a column's full name, ``family:qualifier``, to its cells; null: the row has no such cell. A row that
+    is written has a cell at least: HBase keeps cells, and there is no row without one.
+    """
+
+    keys: pa.BinaryArray
+    columns: Mapping[bytes, pa.BinaryArray]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
 class TableStore(Protocol):
     """Tables of byte rows, keys in the order of their bytes. A key has a byte at least; a value may have none, or 1 MB.
 
-    Names of tables are ``domain.name``; a table comes into being with its first write.
+    Names of tables are ``domain.name``; a table comes into being with its first write. The rows of a table have one value
+    each (``Rows``) or cells (``CellRows``), as it is declared: ``scan`` and ``get`` are for the former, ``scan_cells`` for
+    the latter, everything else for both.
 
     Raises (all methods):
         StoreUnavailable: the store does not answer.
         StoreCorrupt: the store's own structures are damaged.
     """
 
-    def write(self, table: str, batches: Iterable[Rows]) -> int:
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         """All rows are durable when this returns; returns how many there were. Keys may come in any order.
 
         When it does not return, each of the rows is there as given or not at all. What ``batches`` raises passes through.
@@ -45,6 +62,19 @@ class TableStore(Protocol):
         A page has 1 to ``page_rows`` rows, and is ended early where its bytes would be too many. Rows that others write
         meanwhile may be there or not; no row comes twice.
         """
+        ...
+
+    def scan_cells(
+        self, table: str, start: bytes, stop: bytes, columns: Sequence[bytes], *, page_rows: int = 50_000
+    ) -> Iterator[CellRows]:
+        """As ``scan``, of a table whose rows have cells; each page has the columns named, in their order, and no others.
+
+        A column that no row has is all null. A row that has none of the columns is left out.
+        """
+        ...
+
+    def scan_keys(self, table: str, start: bytes, stop: bytes, *, page_rows: int = 50_000) -> Iterator[pa.BinaryArray]:
+        """As ``scan``, the keys alone: what rows there are, whatever they hold."""
         ...
 
     def get(self, table: str, keys: Sequence[bytes]) -> list[bytes | None]:
