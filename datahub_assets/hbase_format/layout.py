@@ -5,19 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from datahub_assets.hbase_format.header import FIELDS
 from datahub_assets.schema.contract import Column, Contract
 from datahub_assets.schema.types import Kind
-
-FORMAT_VERSION = 1
-HEADER_BYTES = 12
-WITHDRAWN_BIT = 1
 
 FIXED: dict[Kind, str] = {
     Kind.INT32: ">i4", Kind.INT64: ">i8", Kind.FLOAT64: ">f8", Kind.DECIMAL: "(2,)>u8",
     Kind.BOOLEAN: "u1", Kind.DATE: ">i4", Kind.TIMESTAMP: ">i8",
 }  # fmt: skip
 """numpy's name of the bytes of a value, for every kind but text. Decimal: upper and lower half of 16 bytes."""
-_HEADER = [("format", "u1"), ("flags", "u1"), ("contract", ">u2"), ("delivery", ">u4"), ("line", ">u4")]
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Layout:
         """
         columns = contract.value_columns
         texts = [column.id for column in columns if column.type.kind is Kind.TEXT]
-        fields: list[Any] = [*_HEADER]
+        fields: list[Any] = [*FIELDS]
         if columns:
             fields.append(("nulls", "u1", ((len(columns) + 7) // 8,)))
         fields += [(f"c{c.id}", FIXED[c.type.kind]) for c in columns if c.type.kind is not Kind.TEXT]

@@ -30,8 +30,15 @@ from datahub_assets.hbase_format.arrays import (
     single,
 )  # fmt: skip
 from datahub_assets.hbase_format.columns import decode_column, encode_column
-from datahub_assets.hbase_format.layout import FORMAT_VERSION, HEADER_BYTES, WITHDRAWN_BIT, Layout
-from datahub_assets.schema.contract import DELIVERY, LINE, WITHDRAWN, Column, Contract, Shape
+from datahub_assets.hbase_format.header import (
+    FORMAT_VERSION,
+    HEADER_BYTES,
+    by_version,
+    read_provenance,
+    write_headers,
+)
+from datahub_assets.hbase_format.layout import Layout
+from datahub_assets.schema.contract import DELIVERY, LINE, WITHDRAWN, Column, Contract
 
 CACHED_BYTES = 1 << 22
 """Size of the fixed part of a block: columns are written across its rows, which is slow out of the processor's cache."""
@@ -52,6 +59,7 @@ def encode_rows(contract: Contract, table: pa.Table) -> pa.BinaryArray:
 
     Source: ``docs/formats/packed.md``. Cost: about 0.1 to 0.2 µs a row of 12 columns.
 
+    >>> from datahub_assets.schema.contract import Shape
     >>> from datahub_assets.schema.types import Kind, LogicalType
     >>> columns = (Column(1, "isin", LogicalType(Kind.TEXT)), Column(2, "lots", LogicalType(Kind.INT32)))
     >>> contract = Contract("demo/lots", 3, Shape.SNAPSHOT, columns, ("isin",))
@@ -127,11 +135,7 @@ def _encode(contract: Contract, table: pa.Table, *, header: bool) -> pa.BinaryAr
 def _encode_block(layout: Layout, block: pa.Table, *, header: bool) -> pa.BinaryArray:
     fixed = np.zeros(len(block), layout.dtype)
     if header:
-        fixed["format"], fixed["contract"] = FORMAT_VERSION, layout.version
-        fixed["delivery"] = single(block[DELIVERY]).to_numpy(zero_copy_only=False)
-        fixed["line"] = single(block[LINE]).to_numpy(zero_copy_only=False)
-        if WITHDRAWN in block.column_names:
-            fixed["flags"] = single(block[WITHDRAWN]).to_numpy(zero_copy_only=False).astype(np.uint8) * WITHDRAWN_BIT
+        write_headers(fixed, layout.version, block)
     texts = []
     for place, column in enumerate(layout.columns):
         array = single(block[column.name])
@@ -174,15 +178,14 @@ class _Reader:
             data[starts] == FORMAT_VERSION, data[starts], f"format version {FORMAT_VERSION}", "format version "
         )
         versions = data[starts + 2].astype(np.int64) << 8 | data[starts + 3]
-        if bool((versions == versions[0]).all()):
-            return self._group(int(versions[0]), data, starts, ends, np.arange(len(starts)))
-        parts, order = [], []
-        for version in np.unique(versions):
-            rows = np.flatnonzero(versions == version)
-            order.append(rows)
-            grouped = offsets_and_bytes(values.take(pa.array(rows)))
-            parts.append(self._group(int(version), grouped[1], grouped[0][:-1], grouped[0][1:], rows))
-        return pa.concat_tables(parts).combine_chunks().take(pa.array(np.argsort(np.concatenate(order))))
+
+        def group(version: int, rows: Numbers) -> pa.Table:
+            if len(rows) == len(starts):
+                return self._group(version, data, starts, ends, rows)
+            places, taken = offsets_and_bytes(values.take(pa.array(rows)))
+            return self._group(version, taken, places[:-1], places[1:], rows)
+
+        return by_version(versions, group)
 
     def _group(self, version: int, data: Bytes, starts: Numbers, ends: Numbers, rows: Numbers) -> pa.Table:
         """Rows of one contract version; ``rows`` are their places in the block."""
@@ -200,10 +203,7 @@ class _Reader:
             edges[:, 1:] += edges[:, :1]
         self._require(edges[:, -1] == ends, sizes, edges[:, -1] - starts, rows=rows)
         columns = [self._column(layout, column, fixed, data, edges) for column in self.wanted]
-        provenance = [pa.array(fixed["delivery"].astype(np.uint32)), pa.array(fixed["line"].astype(np.uint32))]
-        if self.target.shape is Shape.BITEMPORAL:
-            provenance.append(pa.array((fixed["flags"] & WITHDRAWN_BIT).astype(bool)))
-        return pa.table([*columns, *provenance], schema=self.schema)
+        return pa.table([*columns, *read_provenance(fixed, self.target.shape)], schema=self.schema)
 
     def _column(
         self, layout: Layout, column: Column, fixed: NDArray[np.void],

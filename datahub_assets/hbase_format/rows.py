@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from datahub_assets.errors import DatahubError
 from datahub_assets.hbase_format.arrays import binary, blocks, cut, encode_dates, join, offsets_and_bytes, single
+from datahub_assets.hbase_format.header import HEADER_BYTES
 from datahub_assets.hbase_format.keys import HEAD_BYTES, WRITE_ID, decode_keys, encode_key_columns, encode_keys
-from datahub_assets.hbase_format.layout import HEADER_BYTES
 from datahub_assets.hbase_format.packed import decode_rows, encode_bodies, encode_rows
 from datahub_assets.schema.contract import VALID_FROM, WITHDRAWN, Contract, Shape
 
