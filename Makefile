@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format bench soak screenshots wheel constraints clean
+.PHONY: help venv demo test check format bench soak hdfs hdfs-stop screenshots wheel constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z%-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,12 @@ bench-%: $(INSTALLED) ## Run one benchmark, datahub_assets_tests/benchmarks/benc
 
 soak: $(INSTALLED) ## Run the tests at full sizes and kill counts, properties with 20 times the examples; may take hours
 	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope -m '' --timeout 0 --hypothesis-profile soak $(ARGS)
+
+hdfs: $(INSTALLED) ## Start a real HDFS with WebHDFS and HttpFS for development (Java 17 and Maven); says its addresses
+	@$(BIN)/python -m datahub_assets_tests.hadoop start
+
+hdfs-stop: $(INSTALLED) ## Stop it; its data stay in build/hdfs
+	@$(BIN)/python -m datahub_assets_tests.hadoop stop
 
 screenshots: $(INSTALLED) ## Take the pictures in docs/images from the demo, with Chromium
 	$(BIN)/datahub demo --once

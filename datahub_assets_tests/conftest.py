@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from datahub_assets_tests.hadoop.shared import hdfs, httpfs_folder, run_folder
+
+__all__ = ["hdfs", "httpfs_folder", "hub_root", "run_folder"]
+
 # Two cores shared by many give no promise about the time of one example, and the first builds whole frames.
 settings.register_profile("local", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 # The same examples each time: a change is not failed by an example that has nothing to do with it. New examples are
