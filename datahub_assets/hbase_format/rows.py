@@ -1,4 +1,4 @@
-"""Rows as (key, value) and back: ``keys`` and ``packed`` put together. This is what stores call."""
+"""Rows as key and value, or key and cells, and back: ``keys`` with ``packed`` or ``cells``. This is what stores call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from datahub_assets.errors import DatahubError
 from datahub_assets.hbase_format.arrays import binary, blocks, cut, encode_dates, join, offsets_and_bytes, single
+from datahub_assets.hbase_format.cells import Cells, decode_cells, encode_cells
 from datahub_assets.hbase_format.header import HEADER_BYTES
 from datahub_assets.hbase_format.keys import HEAD_BYTES, WRITE_ID, decode_keys, encode_key_columns, encode_keys
 from datahub_assets.hbase_format.packed import decode_rows, encode_bodies, encode_rows
@@ -39,6 +40,22 @@ def encode_batches(
         yield encode_batch(contract, block, partition, write_id, salt_buckets)
 
 
+def encode_cell_batches(
+    contract: Contract,
+    table: pa.Table,
+    partition: str | None,
+    write_id: int,
+    salt_buckets: int = 0,
+    rows: int = BATCH_ROWS,
+) -> Iterator[tuple[pa.BinaryArray, dict[bytes, pa.BinaryArray]]]:
+    """Row key and cells of each row, in batches as ``encode_batches``.
+
+    Args and Raises as ``keys.encode_keys`` and ``cells.encode_cells``.
+    """
+    for block in blocks(table, rows, BATCH_BYTES):
+        yield encode_keys(contract, block, partition, write_id, salt_buckets), encode_cells(contract, block)
+
+
 def decode_batch(
     contracts: Mapping[int, Contract],
     target: Contract,
@@ -60,13 +77,27 @@ def decode_batch(
     Raises:
         StoreCorrupt: bytes that ``encode_batch`` cannot have written.
     """
-    decoded = decode_keys(target, keys, salt_buckets)
     value = decode_rows(contracts, target, values, columns, keys)
-    fields = [f for f in target.stored_schema if f.name.startswith("_") or columns is None or f.name in columns]
-    arrays = [value[f.name] if f.name in value.column_names else decoded[f.name] for f in fields]
-    if with_write_id:
-        fields, arrays = [*fields, pa.field(WRITE_ID, pa.uint64(), nullable=False)], [*arrays, decoded[WRITE_ID]]
-    return pa.table(arrays, schema=pa.schema(fields))
+    return _with_keys(target, keys, value, salt_buckets, columns, with_write_id=with_write_id)
+
+
+def decode_cell_batch(
+    contracts: Mapping[int, Contract],
+    target: Contract,
+    keys: pa.BinaryArray,
+    cells: Cells,
+    salt_buckets: int = 0,
+    columns: Sequence[str] | None = None,
+    *,
+    with_write_id: bool = False,
+) -> pa.Table:
+    """As ``decode_batch``, of rows with the cells that ``cells.cell_columns`` names.
+
+    Raises:
+        StoreCorrupt: bytes that ``encode_cell_batches`` cannot have written.
+    """
+    value = decode_cells(contracts, target, cells, columns, keys)
+    return _with_keys(target, keys, value, salt_buckets, columns, with_write_id=with_write_id)
 
 
 def canonical_rows(contract: Contract, table: pa.Table) -> pa.BinaryArray:
@@ -105,6 +136,24 @@ def canonical_encoded(
 def key_columns_of(keys: pa.BinaryArray, salt_buckets: int = 0) -> pa.BinaryArray:
     """The encoded key columns (``keys.encode_key_columns``) out of the row keys of a snapshot."""
     return _without_head(keys, (1 if salt_buckets else 0) + HEAD_BYTES)
+
+
+def _with_keys(
+    target: Contract,
+    keys: pa.BinaryArray,
+    value: pa.Table,
+    salt_buckets: int,
+    columns: Sequence[str] | None,
+    *,
+    with_write_id: bool,
+) -> pa.Table:
+    """What values say and what keys say, in the order of ``target.stored_schema``."""
+    decoded = decode_keys(target, keys, salt_buckets)
+    fields = [f for f in target.stored_schema if f.name.startswith("_") or columns is None or f.name in columns]
+    arrays = [value[f.name] if f.name in value.column_names else decoded[f.name] for f in fields]
+    if with_write_id:
+        fields, arrays = [*fields, pa.field(WRITE_ID, pa.uint64(), nullable=False)], [*arrays, decoded[WRITE_ID]]
+    return pa.table(arrays, schema=pa.schema(fields))
 
 
 def _without_head(values: pa.BinaryArray, width: int) -> pa.BinaryArray:

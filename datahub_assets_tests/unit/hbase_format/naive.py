@@ -1,4 +1,4 @@
-"""Row keys and packed values written one row, one column at a time, from ``docs/formats`` alone: what arrays must equal."""
+"""Row keys, packed values and cells, one row and column at a time, from ``docs/formats`` alone: what arrays must equal."""
 
 import struct
 from collections.abc import Mapping
@@ -53,6 +53,37 @@ def value(contract: Contract, row: Row) -> bytes:
     """The packed value of one row."""
     flags = 1 if row.get(WITHDRAWN) else 0
     return struct.pack(">BBHII", 1, flags, contract.version, row[DELIVERY], row[LINE]) + body(contract, row)
+
+
+def cells(contract: Contract, row: Row) -> dict[bytes, bytes]:
+    """The cells of one row, by full name of the column."""
+    found = {b"m:s": value(contract, row)[:12]}
+    for column in contract.value_columns:
+        item = row[column.name]
+        if item is not None:
+            found[f"d:{column.name}".encode()] = cell(column.type, item)
+            if column.type.kind is Kind.TIMESTAMP and item.microsecond % 1000:
+                found[f"m:{column.name}.us".encode()] = struct.pack(">h", item.microsecond % 1000)
+    return found
+
+
+def cell(type_: LogicalType, item: Any) -> bytes:
+    """One value as a cell."""
+    match type_.kind:
+        case Kind.TEXT:
+            return bytes(item.encode())
+        case Kind.BOOLEAN:
+            return b"\xff" if item else b"\x00"
+        case Kind.DECIMAL:
+            unscaled = int.from_bytes(number(type_, item), "big", signed=True)
+            bits = (unscaled if unscaled >= 0 else -unscaled - 1).bit_length()
+            return struct.pack(">i", type_.scale) + unscaled.to_bytes(bits // 8 + 1, "big", signed=True)
+        case Kind.DATE:
+            return struct.pack(">q", (item.toordinal() - date(1970, 1, 1).toordinal()) * 86_400_000)
+        case Kind.TIMESTAMP:
+            return struct.pack(">q", (item - EPOCH) // timedelta(milliseconds=1))
+        case _:
+            return number(type_, item)
 
 
 def body(contract: Contract, row: Row) -> bytes:
