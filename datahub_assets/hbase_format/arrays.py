@@ -126,8 +126,12 @@ def cut(data: Bytes, edges: Numbers, column: int, nulls: Mask | None = None) -> 
 
     Cost: one C-speed copy; Arrow sees pieces and gaps as one array over ``data`` and takes every n-th.
     """
-    rows, width = edges.shape
-    return pieces(data, edges).take(pa.array(np.arange(column, rows * width, width), mask=nulls))
+    return every(pieces(data, edges), edges.shape[1], column, nulls)
+
+
+def every(found: pa.BinaryArray, width: int, column: int, nulls: Mask | None = None) -> pa.BinaryArray:
+    """Every ``width``-th of the values, from ``column`` on; null in the rows of ``nulls``."""
+    return found.take(pa.array(np.arange(column, len(found), width), mask=nulls))
 
 
 def pieces(data: Bytes, edges: Numbers) -> pa.BinaryArray:

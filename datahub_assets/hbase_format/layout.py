@@ -21,13 +21,15 @@ class Layout:
     """The fixed part of a contract's packed rows.
 
     ``dtype`` has the header's fields, ``nulls`` (bytes; absent without columns), ``c<id>`` for each column that is not
-    text, and ``lengths`` (absent without texts). ``texts`` maps the id of a text column to its place among the texts.
+    text, and ``lengths`` (absent without texts). ``texts`` maps the id of a text column to its place among the texts,
+    ``places`` that of any column to its place among all.
     """
 
     version: int
     columns: tuple[Column, ...]
     dtype: np.dtype[Any]
     texts: dict[int, int]
+    places: dict[int, int]
 
     @classmethod
     def of(cls, contract: Contract) -> "Layout":
@@ -47,7 +49,8 @@ class Layout:
         fields += [(f"c{c.id}", FIXED[c.type.kind]) for c in columns if c.type.kind is not Kind.TEXT]
         if texts:
             fields.append(("lengths", ">u4", (len(texts),)))
-        return cls(contract.version, columns, np.dtype(fields), {id_: place for place, id_ in enumerate(texts)})
+        places = ({id_: place for place, id_ in enumerate(ids)} for ids in (texts, [column.id for column in columns]))
+        return cls(contract.version, columns, np.dtype(fields), *places)
 
     @property
     def names(self) -> frozenset[str]:
@@ -60,7 +63,5 @@ class Layout:
 
     def find(self, column_id: int) -> tuple[Column | None, int]:
         """The column of that id and its place among all value columns; (None, -1) where there is none."""
-        for place, column in enumerate(self.columns):
-            if column.id == column_id:
-                return column, place
-        return None, -1
+        place = self.places.get(column_id, -1)
+        return (None if place < 0 else self.columns[place]), place

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from datahub_assets.errors import StoreCorrupt
 from datahub_assets.hbase_format.arrays import (
@@ -23,16 +22,18 @@ from datahub_assets.hbase_format.arrays import (
     blocks,
     concat,
     conform,
-    cut,
+    every,
     gather,
     join,
     offsets_and_bytes,
+    pieces,
     single,
 )  # fmt: skip
 from datahub_assets.hbase_format.columns import decode_column, encode_column
 from datahub_assets.hbase_format.header import (
     FORMAT_VERSION,
     HEADER_BYTES,
+    Headers,
     by_version,
     read_provenance,
     write_headers,
@@ -110,8 +111,9 @@ def decode_rows(
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     tables, before = [], 0
     for chunk in chunks:
-        for start in range(0, len(chunk), DECODE_ROWS):
-            part = chunk.slice(start, DECODE_ROWS)
+        rows = max(MIN_ROWS, min(DECODE_ROWS, CACHED_BYTES * len(chunk) // max(chunk.nbytes, 1)))
+        for start in range(0, len(chunk), rows):
+            part = chunk.slice(start, rows)
             reader = _Reader(contracts, target, wanted, schema, before + start, keys)
             tables.append(reader.table(part))
         before += len(chunk)
@@ -202,20 +204,18 @@ class _Reader:
             np.cumsum(fixed["lengths"], axis=1, dtype=np.int64, out=edges[:, 1:])
             edges[:, 1:] += edges[:, :1]
         self._require(edges[:, -1] == ends, sizes, edges[:, -1] - starts, rows=rows)
-        columns = [self._column(layout, column, fixed, data, edges) for column in self.wanted]
+        texts = pieces(data, edges)
+        columns = [self._column(layout, column, fixed, texts) for column in self.wanted]
         return pa.table([*columns, *read_provenance(fixed, self.target.shape)], schema=self.schema)
 
-    def _column(
-        self, layout: Layout, column: Column, fixed: NDArray[np.void],
-        data: Bytes, edges: Numbers,
-    ) -> pa.Array:  # fmt: skip
+    def _column(self, layout: Layout, column: Column, fixed: Headers, texts: pa.BinaryArray) -> pa.Array:
         written, place = layout.find(column.id)
         if written is None:
             return pa.nulls(len(fixed), column.type.arrow)
         nulls = (fixed["nulls"][:, place >> 3] >> np.uint8(place & 7) & 1).astype(bool)
         mask = nulls if nulls.any() else None
         if written.id in layout.texts:
-            return self._text(cut(data, edges, layout.texts[written.id], mask), column.name)
+            return self._text(every(texts, len(layout.texts) + 1, layout.texts[written.id], mask), column.name)
         array = decode_column(written.type, fixed[layout.field(written)], mask)
         return array if array.type == column.type.arrow else array.cast(column.type.arrow)
 

@@ -19,6 +19,7 @@ from datahub_assets.hbase_format.arrays import (
     Numbers,
     binary,
     blocks,
+    every,
     gather,
     join,
     offsets_and_bytes,
@@ -130,10 +131,8 @@ class _Cells:
     def _column(self, name: bytes) -> pa.BinaryArray:
         if name not in self._names:
             return pa.nulls(self._rows, pa.binary())
-        place, width = self._names.index(name), len(self._names) + 1
-        return self._pieces.take(
-            pa.array(np.arange(place, self._rows * width, width), mask=np.ascontiguousarray(self._absent[:, place]))
-        )
+        place = self._names.index(name)
+        return every(self._pieces, len(self._names) + 1, place, np.ascontiguousarray(self._absent[:, place]))
 
     @staticmethod
     def _require(good: Mask, table: str, keys: pa.BinaryArray, places: NDArray[np.int64]) -> None:
