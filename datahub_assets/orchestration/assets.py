@@ -82,6 +82,7 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: d
                 days = [day for day in days if any(day in delivery.business_dates for delivery in deliveries)]
             commit = structure_any(opened, declared.dataset, days) if days else Commit()
             yield from _committed(context, opened, STRUCTURED, declared.dataset, days, commit)
+            commit.require(days)
 
     return made
 
@@ -226,7 +227,8 @@ def _committed(
 ) -> Iterator[Any]:
     """Events for the wanted days; days that a delivery changed besides are logged one by one."""
     key, position = asset_key(layer, dataset), hub.log.last()
-    reports = {day.isoformat(): _day_report(hub, dataset, day, position) for day in days}
+    refused = {day for refusal in commit.refused for day in refusal.days}
+    reports = {day.isoformat(): _day_report(hub, dataset, day, position) for day in days if day not in refused}
     yield from recorded(context, key, {day: report for day, report in reports.items() if report}, commit)
     besides = {c.partition: c for c in commit.changes if c.partition and c.partition not in reports}
     for partition, change in besides.items():
