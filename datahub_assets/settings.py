@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -116,7 +117,7 @@ class Settings(BaseSettings):
     def set_clock(self, instant: datetime) -> None:
         """The settable clock says this instant from now on."""
         path = self.home / "clock"
-        temporary = path.with_suffix(".tmp")
+        temporary = path.with_name(f".clock-{uuid4().hex}")  # each writer has its own
         temporary.write_text(instant.astimezone(UTC).isoformat())
         temporary.replace(path)
 

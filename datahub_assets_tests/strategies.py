@@ -87,6 +87,7 @@ def _deliveries(draw: st.DrawFn) -> Delivery:
         feed=draw(datasets), name=draw(names), sha256=draw(names), size=draw(_counts), arrived_at=draw(instants),
         business_dates=tuple(sorted(spoken)), also_touches=tuple(sorted(draw(st.sets(days, max_size=2)) - spoken)),
         file_date=file_date, sequence=draw(st.none() | st.integers(0, 2)), repeats=draw(st.none() | _receipts),
+        is_frame=draw(st.booleans()),
     )  # fmt: skip
 
 

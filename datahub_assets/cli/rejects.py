@@ -128,7 +128,7 @@ def replay(ctx: typer.Context, dataset: Dataset, day: Day = None, form: As = For
     if not days:
         say(f"{dataset} has no rejects to replay{f' on {day}' if day else ''}.")
         return
-    steps = [Step(dataset, commit=structure_any(hub, dataset, days), days=tuple(days))]
+    steps = [Step(dataset, commit=structure_any(hub, dataset, days).require(days), days=tuple(days))]
     if not steps[0].commit or not steps[0].commit.entries:
         say(f"The contract of {dataset} is as it was: nothing changed.")
         return

@@ -14,7 +14,8 @@ class Delivery:
     ``receipt`` is its place in the order of all deliveries: (position of the log entry that received it, index in it).
     ``business_dates`` are the days it speaks of: its name's and its rows'. ``also_touches`` are days that only the delivery it
     replaces spoke of: they are made anew without it. ``repeats`` is the receipt of the delivery whose bytes
-    came again. Corrections are found by date, not by name.
+    came again. Corrections are found by date, not by name. ``is_frame``: a program handed the rows over, and the bytes are
+    Parquet of the contract's columns, whatever the feed's format is.
     """
 
     feed: str
@@ -28,6 +29,7 @@ class Delivery:
     sequence: int | None = None
     repeats: tuple[int, int] | None = None
     receipt: tuple[int, int] = (-1, -1)
+    is_frame: bool = False
 
     def to_json(self) -> str:
         """Canonical JSON, as in an entry."""
@@ -179,7 +181,7 @@ def _render(value: Any) -> str:
 
 def _lean(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _lean(v) for k, v in value.items() if v is not None and v != ()}
+        return {k: _lean(v) for k, v in value.items() if v is not None and v is not False and v != ()}
     if isinstance(value, (list, tuple)):
         return [_lean(item) for item in value]
     if isinstance(value, datetime):

@@ -146,7 +146,7 @@ class LogState:
         """The deliveries that a business date is folded from, in the order of deliveries.
 
         Left out: repetitions, and files that a later file *of the same file date* replaced, with all that they said of
-        other dates too. The order is the provider's sequence where names have one, then the order of receipt.
+        other dates too. The order is that of ``in_sequence``.
         """
         found = self.deliveries(feed, position, business_date)
         return standing_deliveries(found, business_date, lambda day: self.deliveries(feed, position, day))
@@ -216,12 +216,26 @@ def standing_deliveries(
         for day in {delivery.file_date for delivery in speaking if delivery.file_date is not None}
     }
     standing = [d for d in speaking if d.file_date is None or delivery_order(d) == newest[d.file_date]]
-    return sorted(standing, key=delivery_order)
+    return in_sequence(standing)
 
 
 def delivery_order(delivery: Delivery) -> tuple[int, Receipt]:
-    """Sort key of the order of deliveries: the provider's sequence if there is one, then the receipt; never a clock."""
+    """Sort key of the deliveries *of one file date*: the provider's sequence if there is one, then the receipt; no clock."""
     return (-1 if delivery.sequence is None else delivery.sequence, delivery.receipt)
+
+
+def in_sequence(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """In the order of deliveries: as received, but those of one file date trade places to follow the provider's sequence.
+
+    A sequence counts the files of a date, and mostly begins anew with the next: it says nothing between two dates. Files
+    without a date in their names are of one date in this.
+    """
+    received = sorted(deliveries, key=lambda delivery: delivery.receipt)
+    followed = {
+        day: iter(sorted((d for d in received if d.file_date == day), key=delivery_order))
+        for day in {delivery.file_date for delivery in received}
+    }
+    return [next(followed[delivery.file_date]) for delivery in received]
 
 
 def resolve_known_at(known_times: Sequence[datetime], instant: datetime, now: datetime) -> int:

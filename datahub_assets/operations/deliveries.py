@@ -1,18 +1,20 @@
 """The rows of a delivery in the vault: parsed, held to the contract and the calendar, rejects gathered."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from datahub_assets.errors import DeliveryMalformed
 from datahub_assets.history.log import Delivery
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.plans import parse_plan
 from datahub_assets.operations.rejects import Rejects
-from datahub_assets.parsing.parse import KeyAudit, ParsedBatch, parse, parse_file
+from datahub_assets.parsing.parse import BATCH_ROWS, KeyAudit, ParsedBatch, parse, parse_file
 from datahub_assets.parsing.raw import REJECTS
-from datahub_assets.schema.contract import BUSINESS_DATE, LINE, Contract, Shape
+from datahub_assets.schema.contract import BUSINESS_DATE, LINE, Column, Contract, Shape
 
 
 class DuplicateKeys(Exception):
@@ -35,6 +37,9 @@ def one_pass(
         DeliveryMalformed: the file as a whole is not as declared.
         DuplicateKeys: at the end of a pass without ``suspects``: forget what was handed out and call again with them.
     """
+    if delivery.is_frame:
+        yield from frame_rows(hub, contract, delivery, rejects)
+        return
     declared = hub.catalogue.structured_dataset(contract.dataset)
     plan, audit = parse_plan(declared, contract, delivery.file_date), KeyAudit()
     with _told(delivery), hub.vault.open(delivery) as stream:
@@ -51,6 +56,8 @@ def whole(hub: Hub, contract: Contract, delivery: Delivery, rejects: Rejects) ->
     Raises:
         DeliveryMalformed: the file as a whole is not as declared.
     """
+    if delivery.is_frame:
+        return pl.concat(frame_rows(hub, contract, delivery, rejects))
     plan = parse_plan(hub.catalogue.structured_dataset(contract.dataset), contract, delivery.file_date)
     batches: list[ParsedBatch] = []
     with _told(delivery):
@@ -58,9 +65,34 @@ def whole(hub: Hub, contract: Contract, delivery: Delivery, rejects: Rejects) ->
     return pl.concat([_accepted(hub, contract, delivery, batch, rejects) for batch in batches])
 
 
+def frame_rows(hub: Hub, contract: Contract, delivery: Delivery, rejects: Rejects) -> Iterator[pl.DataFrame]:
+    """The rows that a program handed over, as they were: they were held to the contract then (``frames``).
+
+    A column that the contract did not have then is null; one that was renamed since is found by its alias.
+    """
+    columns = hub.catalogue.structured_dataset(contract.dataset).columns
+    aliases = {column.name: column.aliases for column in columns}
+    line = 1
+    with hub.vault.open(delivery) as stream:
+        file = pq.ParquetFile(stream)
+        there = set(file.schema_arrow.names)
+        for batch in file.iter_batches(BATCH_ROWS):
+            rows = pl.DataFrame(pa.Table.from_batches([batch])).select(
+                _handed_over(column, aliases.get(column.name, ()), there) for column in contract.columns
+            )
+            rejects.add(rows.clear(), 0, delivery, read=rows.height)
+            yield rows.with_columns(pl.int_range(line, line + rows.height, dtype=pl.UInt32).alias(LINE))
+            line += rows.height
+
+
+def _handed_over(column: Column, aliases: Iterable[str], there: Collection[str]) -> pl.Expr:
+    name = next((name for name in (column.name, *aliases) if name in there), None)
+    value = pl.lit(None) if name is None else pl.col(name)
+    return value.cast(column.type.polars).alias(column.name)
+
+
 def _accepted(hub: Hub, contract: Contract, delivery: Delivery, batch: ParsedBatch, rejects: Rejects) -> pl.DataFrame:
-    rejects.rows_read += batch.rows_read
-    rejects.add(batch.rejects, batch.rejected, delivery)
+    rejects.add(batch.rejects, batch.rejected, delivery, read=batch.rows_read)
     if contract.shape is Shape.BITEMPORAL:
         return batch.rows
     days = batch.rows[BUSINESS_DATE].unique().to_list()

@@ -58,16 +58,16 @@ def follow(hub: Hub, datasets: Iterable[str]) -> Iterator[Step]:
     names = list(datasets)
     for name in names:
         days = list(stale_structured(hub, name, hub.log.last()).days)
-        while days:  # one delivery at a time, so that one that cannot be taken stops no other
-            step = _attempt(name, days[:1], partial(structure_any, hub, name, days[:1]))
-            done = {change.partition for change in step.commit.changes} if step.commit else set()
-            days = [day for day in days[1:] if day.isoformat() not in done]
-            yield step
+        while days:  # one delivery at a time
+            steps = list(_attempt(name, days[:1], partial(structure_any, hub, name, days[:1])))
+            settled = {day for step in steps for day in _settled(step)}
+            days = [day for day in days[1:] if day not in settled]
+            yield from steps
     finder = InputFinder(hub, hub.log.last())
     for extract in sorted({extract for name in names for extract in hub.catalogue.downstream[name]}):
         behind = stale_extract(hub, extract, finder.position, finder).days
         if behind:
-            yield _attempt(extract, behind, partial(publish, hub, extract, behind))
+            yield from _attempt(extract, behind, partial(publish, hub, extract, behind))
 
 
 def _finish(hub: Hub) -> Iterator[Step]:
@@ -83,12 +83,25 @@ def _finish(hub: Hub) -> Iterator[Step]:
 def structure_any(hub: Hub, dataset: str, days: Sequence[date], *, again: bool = False) -> Commit:
     """The days of a structured dataset of either shape are structured."""
     if hub.catalogue.structured_dataset(dataset).shape is Shape.BITEMPORAL:
-        return structure_bitemporal(hub, dataset, list(days))
+        return structure_bitemporal(hub, dataset, days)
     return structure(hub, dataset, days, again=again)
 
 
-def _attempt(dataset: str, days: Sequence[date], work: Callable[[], Commit]) -> Step:
+def _attempt(dataset: str, days: Sequence[date], work: Callable[[], Commit]) -> Iterator[Step]:
+    """What came of the work: what it committed, and an error for each delivery that it refused."""
     try:
-        return Step(dataset, commit=work(), days=tuple(days))
+        commit = work()
     except DatahubError as error:
-        return Step(dataset, error=error, days=tuple(days))
+        yield Step(dataset, error=error, days=tuple(days))
+        return
+    if commit.entries or not commit.refused:
+        yield Step(dataset, commit=commit, days=tuple(days))
+    yield from (Step(dataset, error=refusal.error, days=refusal.days) for refusal in commit.refused)
+
+
+def _settled(step: Step) -> Iterator[date]:
+    """The days about which a step has said all there is to say."""
+    yield from step.days
+    for change in step.commit.changes if step.commit else ():
+        day = change.observed or (date.fromisoformat(change.partition) if change.partition else None)
+        yield from (day,) if day else ()

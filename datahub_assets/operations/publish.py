@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from datahub_assets.catalogue import extract_sql
 from datahub_assets.catalogue.models import ExtractDataset
-from datahub_assets.errors import DeliveryMissing, QueryError
+from datahub_assets.errors import DeliveryMissing, QueryError, StoreConflict
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
 from datahub_assets.history.log import Change, DataFile
@@ -18,11 +18,14 @@ from datahub_assets.history.snapshot import Counts
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.inputs import InputFinder, Inputs
 from datahub_assets.operations.read import read_bitemporal, read_snapshot
-from datahub_assets.operations.structure import Commit
+from datahub_assets.operations.structure import REDONE, Commit
 from datahub_assets.schema.contract import BUSINESS_DATE, Column, Contract, Shape
 from datahub_assets.schema.types import Kind
 from datahub_assets.stores.parquet import logical_type, storable
 from datahub_assets.stores.structured import ImageSummary
+
+if TYPE_CHECKING:
+    import duckdb
 
 COMMIT_PARTITIONS = 25
 """Partitions that one log entry takes at most: a conflict costs the work of so many."""
@@ -31,16 +34,35 @@ COMMIT_PARTITIONS = 25
 def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False) -> Commit:
     """The days' partitions of the extract are what its SQL says of the inputs at the newest position.
 
+    Where another run committed one of the partitions first, the work is redone on what it left.
+
     Raises:
         DeliveryMissing: an input has nothing for a day yet.
         QueryError: the SQL fails on these inputs.
-        StoreConflict: another run committed one of the partitions first.
+        StoreConflict: other runs came first again and again.
     """
+    commit, left, conflicts = Commit(), set(days), 0
+    while left:
+        try:
+            for made in _published(hub, extract, sorted(left), again):
+                commit += made
+                left -= {
+                    date.fromisoformat(day) for day in (*made.unchanged, *(c.partition or "" for c in made.changes))
+                }
+        except StoreConflict:
+            conflicts += 1
+            if conflicts > REDONE:
+                raise
+    return commit
+
+
+def _published(hub: Hub, extract: str, days: Sequence[date], again: bool) -> Iterator[Commit]:
+    """The commits of the days one after the other, from inputs that are all read at one position."""
     finder = InputFinder(hub, hub.log.last())
     current = hub.log.changes(extract, finder.position)
     todo: list[Inputs] = []
     unchanged: list[Inputs] = []
-    for day in sorted(set(days)):
+    for day in days:
         inputs = finder.inputs(extract, day)
         if inputs.missing:
             names = ", ".join(f"{i.dataset} {i.partition or ''}".strip() for i in inputs.missing)
@@ -52,10 +74,9 @@ def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False
             found is not None and found[1].inputs == inputs.inputs and found[1].code_version == _version(hub, extract)
         )
         (unchanged if is_current and not again else todo).append(inputs)
-    commit = Commit(unchanged=tuple(i.partition.isoformat() for i in unchanged))
+    yield Commit(unchanged=tuple(i.partition.isoformat() for i in unchanged))
     for i in range(0, len(todo), COMMIT_PARTITIONS):
-        commit += _commit(hub, extract, todo[i : i + COMMIT_PARTITIONS], current, finder.position)
-    return commit
+        yield _commit(hub, extract, todo[i : i + COMMIT_PARTITIONS], current, finder.position)
 
 
 def _commit(
@@ -178,9 +199,11 @@ def _rows(hub: Hub, name: str, inputs: Inputs, position: int) -> pa.Table:
 
 
 def _run(
-    duck: duckdb.DuckDBPyConnection, declared: ExtractDataset, partition: str, contract: Contract
+    duck: "duckdb.DuckDBPyConnection", declared: ExtractDataset, partition: str, contract: Contract
 ) -> Iterator[pa.RecordBatch]:
     """The SQL's rows in key order. On one thread where a float is summed, or its last digits would vary from run to run."""
+    import duckdb
+
     if any(column.type.kind is Kind.FLOAT64 for column in contract.columns):
         duck.execute("SET threads = 1")
     order = ", ".join(f'"{name}"' for name in declared.key)

@@ -5,8 +5,8 @@ deliveries that it names, under the write id that it had; extracts keep their fi
 again from the inputs that they name. Everything is built in a folder beside the tables' and renamed at the end: a rebuild
 that is killed leaves nothing but that folder, which the next one empties.
 
-What cannot be made again from the vault is told, not hidden: rows of Python assets (they come from no delivery), extracts
-whose SQL has changed, datasets that are no longer declared, results that other code or declarations have changed.
+What cannot be made again from the vault is told, not hidden: extracts whose SQL has changed, datasets that are no longer
+declared, results that other code or declarations have changed.
 """
 
 import shutil
@@ -147,8 +147,10 @@ class _Rebuild:
         elif dataset not in hub.catalogue.structured:
             yield from (_verdict(position, change, "the dataset is no longer declared") for change in changes)
         elif not changes[0].deliveries:
-            why = "its rows came from a Python asset, not from a delivery: materialise it again"
-            yield from (_verdict(position, change, why) for change in changes)
+            why = (
+                "it names no delivery that its rows came from"  # empty: taken back by the delivery that told it before
+            )
+            yield from (_verdict(position, change, why if change.rows else "") for change in changes)
         elif hub.catalogue.structured[dataset].shape is Shape.BITEMPORAL:
             change, told = next(self._merging(dataset))
             yield _verdict(position, change, _difference(change, told))

@@ -5,7 +5,8 @@ the landing file into the archive. A kill between any two leaves the landing fil
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -124,18 +125,43 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
         )
         if unfinished:
             return _finish(hub, arrival.file, unfinished)
-    latest = images[-1] if images else None
-    same = latest is not None and latest.sha256 == delivery.sha256
-    before = {*latest.business_dates, *latest.also_touches} if latest else set()
-    delivery = replace(
-        delivery, business_dates=tuple(sorted(dates)), also_touches=tuple(sorted(before - dates)),
-        repeats=latest.receipt if latest and same else None,
-    )  # fmt: skip
+    draft = replace(hub.draft(f"received {delivery.name}"), received=(following(delivery, dates, images),))
     try:
-        entry = hub.append(replace(hub.draft(f"received {delivery.name}"), received=(delivery,)), position)
+        entry = hub.append(draft, position)
     except StoreConflict:
         return receive(hub, arrival)  # another delivery of the feed came in between: look again what this one follows
     return _finish(hub, arrival.file, entry.received[0])
+
+
+def receive_frame(hub: Hub, dataset: str, day: date, name: str, content: bytes) -> Delivery:
+    """Rows that a program hands over as a day's image are a delivery, the day's latest: Parquet of the contract's columns.
+
+    Raises:
+        StoreUnavailable: a store does not answer.
+    """
+    facts = hub.vault.keep(dataset, [content])
+    while True:
+        position = hub.log.last()
+        delivery = Delivery(
+            feed=dataset, name=name, sha256=facts.sha256, size=facts.size, arrived_at=hub.clock(), business_dates=(),
+            file_date=day, is_frame=True,
+        )  # fmt: skip
+        images = _of_the_same_image(hub, delivery, {day}, position)
+        delivery = replace(delivery, sequence=images[-1].sequence if images else None)
+        draft = replace(hub.draft(f"received {name}"), received=(following(delivery, {day}, images),))
+        with suppress(StoreConflict):  # another delivery of the feed came in between: look again what this one follows
+            return hub.append(draft, position).received[0]
+
+
+def following(delivery: Delivery, dates: set[date], images: Sequence[Delivery]) -> Delivery:
+    """The delivery with the dates that it speaks of, and with what follows from the earlier ones of its image."""
+    latest = images[-1] if images else None
+    before = {*latest.business_dates, *latest.also_touches} if latest else set()
+    same = latest is not None and (latest.sha256, latest.is_frame) == (delivery.sha256, delivery.is_frame)
+    return replace(
+        delivery, business_dates=tuple(sorted(dates)), also_touches=tuple(sorted(before - dates)),
+        repeats=latest.receipt if latest and same else None,
+    )  # fmt: skip
 
 
 def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> Received:

@@ -1,8 +1,7 @@
 """Reconciliation: what the delivered files say, what is stored, and what the log says was committed, compared.
 
 Files are parsed again from the vault under the contract of the commit; stored rows and extract files are read back whole.
-Rows of a Python asset come from no file, and an extract has files of its own, which are held to their checksums: for both
-the counts of the delivered file are null.
+An extract has files of its own, which are held to their checksums: the counts of a delivered file are null there.
 """
 
 from collections.abc import Iterator

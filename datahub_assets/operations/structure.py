@@ -15,24 +15,36 @@ import polars as pl
 import pyarrow as pa
 
 from datahub_assets.catalogue.models import StructuredDataset
-from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
+from datahub_assets.errors import DeliveryMalformed, DeliveryMissing, StoreConflict
 from datahub_assets.history.log import Change, Delivery, Entry
-from datahub_assets.history.snapshot import Delivered, fold
+from datahub_assets.history.snapshot import DELETED, Delivered, fold
 from datahub_assets.operations.deliveries import DuplicateKeys, one_pass, whole
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.receive import expected_file
-from datahub_assets.operations.rejects import Rejects
+from datahub_assets.operations.rejects import BeyondTolerance, Rejects
 from datahub_assets.schema.contract import BUSINESS_DATE, DELIVERY, Contract
 from datahub_assets.stores.ahead import ahead
 from datahub_assets.stores.structured import ImageSummary
 
+REDONE = 5
+"""So often work is redone when other runs come first; then whoever started it is told."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What was not committed: the days that would have changed together, and the error that says why they did not."""
+
+    days: tuple[date, ...]
+    error: DeliveryMalformed
+
 
 @dataclass(frozen=True)
 class Commit:
-    """What one call committed: the log entries, and the partitions that were up to date already."""
+    """What one call committed: the log entries; the partitions that were up to date already; the deliveries it refused."""
 
     entries: tuple[Entry, ...] = ()
     unchanged: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -40,7 +52,19 @@ class Commit:
         return tuple(change for entry in self.entries for change in entry.changes)
 
     def __add__(self, other: "Commit") -> "Commit":
-        return Commit(self.entries + other.entries, self.unchanged + other.unchanged)
+        return Commit(self.entries + other.entries, self.unchanged + other.unchanged, self.refused + other.refused)
+
+    def require(self, days: Iterable[date]) -> "Commit":
+        """The same commit, when nothing of these days was refused.
+
+        Raises:
+            DeliveryMalformed: the first refusal.
+        """
+        wanted = set(days)
+        for refusal in self.refused:
+            if wanted.intersection(refusal.days):
+                raise refusal.error
+        return self
 
 
 @dataclass
@@ -58,34 +82,56 @@ class Image:
 def structure(hub: Hub, dataset: str, days: Iterable[date], *, again: bool = False) -> Commit:
     """The days' partitions hold what the vault says of them; days that a delivery holds besides follow in its commit.
 
+    A delivery that breaks its contract beyond tolerance is refused, with all its days, and stops no other. Where another run
+    committed one of the partitions first, the work is redone on what it left.
+
     Args:
         days: business dates wanted.
         again: make them anew although nothing changed (replaying rejects under a new contract needs no ``again``).
 
     Raises:
         DeliveryMissing: no delivery holds rows of a day; says which file is expected where.
-        DeliveryMalformed: a delivery breaks its contract beyond tolerance; nothing of it is committed.
-        StoreConflict: another run committed the same partition first.
+        StoreConflict: other runs came first again and again.
     """
     contract = hub.register_contract(dataset)
-    position = hub.log.last()
-    bases = {day: basis_of(hub, dataset, day, position) for day in days}
+    commit, left, conflicts = Commit(), set(days), 0
+    while left:
+        try:
+            for made, settled in _structured(hub, contract, left, again):
+                commit, left = commit + made, left - settled
+        except StoreConflict:
+            conflicts += 1
+            if conflicts > REDONE:
+                raise
+    return replace(commit, unchanged=tuple(sorted(commit.unchanged)))
+
+
+def _structured(
+    hub: Hub, contract: Contract, days: Collection[date], again: bool
+) -> Iterator[tuple[Commit, set[date]]]:
+    """What was done one after the other, with the days that it settles. All that it builds on is read at one position."""
+    dataset, position = contract.dataset, hub.log.last()
+    bases = {day: basis_of(hub, dataset, day, position) for day in sorted(days)}
     for day, basis in bases.items():
         if not basis and not hub.log.change(dataset, day.isoformat(), position):
             raise DeliveryMissing(
                 "No delivery", where=f"{dataset} {day}", expected=expected_file(hub, dataset, day),
                 remedy="Wait for the provider, or land the file",
             )  # fmt: skip
-    unchanged = (d for d, basis in bases.items() if not (again and basis))
-    fresh = {d for d in unchanged if _is_current(hub, dataset, d, bases[d], contract, position)}
-    commit = Commit(unchanged=tuple(sorted(day.isoformat() for day in fresh)))
-    done = set(fresh)
+    candidates = (d for d, basis in bases.items() if not (again and basis))
+    done = {d for d in candidates if _is_current(hub, dataset, d, bases[d], contract, position)}
+    yield Commit(unchanged=tuple(day.isoformat() for day in done)), set(done)
     for _, day in sorted((basis[-1].receipt if basis else (-1, -1), day) for day, basis in bases.items()):
-        if day not in done:
-            together = _together(hub, dataset, day, contract, position, {d for d in bases if d not in done})
-            commit += _commit_images(hub, contract, together, position)
-            done |= {each for _, told in together for each in told}
-    return commit
+        if day in done:
+            continue
+        together = _together(hub, dataset, day, contract, position, {d for d in bases if d not in done})
+        settled = {each for _, told in together for each in told}
+        done |= settled
+        try:
+            made = _commit_images(hub, contract, together, position)
+        except DeliveryMalformed as error:
+            made = Commit(refused=(Refusal(tuple(sorted(settled)), error),))
+        yield made, settled
 
 
 def _together(
@@ -146,9 +192,12 @@ def _written(
     with _taken_back(hub, contract.dataset, days if basis else (), write_id):
         if basis:
             compared = {day for day, found in before.items() if found}
-            images, rejects = fold_images(hub, contract, basis, days, write_id, compared=compared)
+            try:
+                images, rejects = fold_images(hub, contract, basis, days, write_id, compared=compared, stops=True)
+            except BeyondTolerance as beyond:
+                rejects = beyond.rejects
             path = rejects.keep(hub, write_id)
-            rejects.check_tolerance(basis[-1], path)
+            rejects.check_tolerance(basis, path)
             for day, image in images.items():
                 _check_rows(declared, day, image, basis[-1])
     changes = []
@@ -187,21 +236,24 @@ def fold_images(
     write_id: int | None,
     *,
     compared: Collection[date] = (),
+    stops: bool = False,
 ) -> tuple[dict[date, Image], Rejects]:
     """What the deliveries say of the days, and the rows they reject; the rows are durable under the write id.
 
     Args:
         write_id: of the caller's own, not committed yet. None: nothing is written.
         compared: days for which hashes are kept, to count differences.
+        stops: reading ends when so many rows were rejected that nothing can be committed.
 
     Raises:
         DeliveryMalformed: a file as a whole is not as declared.
+        BeyondTolerance: with ``stops``; it has the rejects so far.
     """
     declared = hub.catalogue.structured_dataset(contract.dataset)
     suspects: pl.Series | None = None
     while True:
         images = {day: Image(ImageSummary(keep_hashes=day in compared)) for day in days}
-        rejects = Rejects(declared, days)
+        rejects = Rejects(declared, days, stops=stops)
         folded = _fold if len(basis) > 1 else _stream
         read = ahead(folded(hub, contract, basis, days, rejects, suspects))
         try:
@@ -239,7 +291,10 @@ def _stream(
     suspects: pl.Series | None,
 ) -> Iterator[tuple[date, pa.Table]]:
     """The rows of the days in one delivery, batch by batch."""
-    for rows in one_pass(hub, contract, basis[0], rejects, suspects):
+    for read in one_pass(hub, contract, basis[0], rejects, suspects):
+        rows = (
+            read.filter(~pl.col(DELETED)) if DELETED in read.columns else read
+        )  # nothing stood that they could delete
         for day, part in _by_day(rows, days):
             yield day, _stored(part.with_columns(pl.lit(0, pl.UInt32).alias(DELIVERY)), contract)
 

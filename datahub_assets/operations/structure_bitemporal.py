@@ -4,64 +4,85 @@ One commit a delivery, and only rows that change are written (``history.bitempor
 whole dataset, so commits of two runs never interleave: the later one is refused and redone.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
+from datahub_assets.errors import DeliveryMalformed, DeliveryMissing, StoreConflict
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.bitemporal import Merge, apply, merge_image
 from datahub_assets.history.digest import digest
 from datahub_assets.history.intervals import RULE, amend_intervals, replace_intervals, violations
 from datahub_assets.history.log import Change, Delivery, Entry
 from datahub_assets.history.provenance import Receipt, compact, share
-from datahub_assets.history.state import delivery_order
+from datahub_assets.history.state import in_sequence
 from datahub_assets.history.versions import standing
 from datahub_assets.operations.deliveries import whole
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.receive import expected_file
 from datahub_assets.operations.rejects import Rejects
-from datahub_assets.operations.structure import Commit
+from datahub_assets.operations.structure import REDONE, Commit, Refusal
 from datahub_assets.schema.contract import VALID_FROM, Contract
 from datahub_assets.stores.structured import concat
 
 
-def structure_bitemporal(hub: Hub, dataset: str, days: list[date] | None = None) -> Commit:
-    """Every delivery received is merged, one commit each. With ``days``: each must have a delivery.
+def structure_bitemporal(hub: Hub, dataset: str, days: Iterable[date] = ()) -> Commit:
+    """Every delivery received is merged, one commit each. Each of ``days`` must have a delivery.
 
-    Deliveries are merged in the order of deliveries whatever days were asked for, since a later one builds on them.
+    Deliveries are merged in the order of deliveries whatever days were asked for, since a later one builds on them. One that
+    breaks its contract beyond tolerance is refused and stops no other. Where another run committed first, the work is redone
+    on what it left.
 
     Raises:
         DeliveryMissing: no delivery speaks of one of the days.
-        DeliveryMalformed: a delivery breaks its contract beyond tolerance; the others are committed.
-        StoreConflict: another run committed first.
+        StoreConflict: other runs came first again and again.
     """
-    contract = hub.register_contract(dataset)
+    contract, wanted = hub.register_contract(dataset), sorted(set(days))
+    _require_deliveries(hub, dataset, wanted)
+    entries: list[Entry] = []
+    refused: dict[Receipt, Refusal] = {}
+    for attempt in range(REDONE + 1):
+        try:
+            for entry in _merge_pending(hub, contract, refused):
+                entries.append(entry)
+            break
+        except StoreConflict:
+            if attempt == REDONE:
+                raise
+    done = {change.observed for entry in entries for change in entry.changes}
+    unchanged = tuple(day.isoformat() for day in wanted if day not in done)
+    return Commit(tuple(entries), unchanged, tuple(refused.values()))
+
+
+def _require_deliveries(hub: Hub, dataset: str, days: Iterable[date]) -> None:
     position = hub.log.last()
-    for day in days or []:
+    for day in days:
         if not hub.log.deliveries(dataset, position, day):
             raise DeliveryMissing(
-                "No delivery",
-                where=f"{dataset} {day}",
-                expected=expected_file(hub, dataset, day),
-                remedy="Land the file",
-            )
-    state, commit = Standing.at(hub, contract, position), Commit()
-    malformed: DeliveryMalformed | None = None
-    for delivery in pending(hub, dataset, position):
+                "No delivery", where=f"{dataset} {day}", expected=expected_file(hub, dataset, day),
+                remedy="Wait for the provider, or land the file",
+            )  # fmt: skip
+
+
+def _merge_pending(hub: Hub, contract: Contract, refused: dict[Receipt, Refusal]) -> Iterator[Entry]:
+    """The entry of each delivery that no commit has merged; those that cannot be are put among the refused."""
+    position = hub.log.last()
+    state = Standing.at(hub, contract, position)
+    for delivery in pending(hub, contract.dataset, position):
+        if delivery.receipt in refused:
+            continue
         try:
             merged = state.merge(delivery)
             entry = _commit(hub, contract, merged, position)
-            state.accept(merged, entry.changes[0].write_id)
-            commit, position = commit + Commit((entry,)), entry.position
         except DeliveryMalformed as error:  # the others go on
-            malformed = malformed or error
-    if malformed:
-        raise malformed
-    done = {(c.observed or date.min).isoformat() for c in commit.changes}
-    return replace(commit, unchanged=tuple(day.isoformat() for day in days or [] if day.isoformat() not in done))
+            refused[delivery.receipt] = Refusal((day_of(delivery),), error)
+            continue
+        state.accept(merged, entry.changes[0].write_id)
+        position = entry.position
+        yield entry
 
 
 def pending(hub: Hub, dataset: str, position: int) -> list[Delivery]:
@@ -72,9 +93,21 @@ def pending(hub: Hub, dataset: str, position: int) -> list[Delivery]:
         for day in hub.log.delivered_dates(dataset, position)
         for delivery in hub.log.standing_deliveries(dataset, position, day)
     }
-    found = [d for d in hub.log.deliveries(dataset, position) if d.repeats is None and d.receipt not in folded]
-    intervals = hub.catalogue.structured_dataset(dataset).feed.mode == "intervals"
-    return sorted((d for d in found if intervals or d.receipt in standing), key=delivery_order)
+    received = [d for d in hub.log.deliveries(dataset, position) if d.repeats is None]
+    feed = hub.catalogue.structured_dataset(dataset).feed
+    if feed.mode == "images":
+        counts = [d for d in received if d.receipt in standing]
+    elif feed.other_dates == "amend":
+        counts = received  # each says something that no other does
+    else:
+        counts = [d for d in received if not any(_overtakes(other, d) for other in received)]
+    return in_sequence(d for d in counts if d.receipt not in folded)
+
+
+def _overtakes(other: Delivery, delivery: Delivery) -> bool:
+    """Whether the other is the provider's later file of the same date, and was here before."""
+    is_later = (other.sequence or 0) > (delivery.sequence or 0)
+    return is_later and other.file_date == delivery.file_date and other.receipt < delivery.receipt
 
 
 def day_of(delivery: Delivery) -> date:
@@ -180,7 +213,7 @@ def _commit(hub: Hub, contract: Contract, merged: Merged, position: int) -> Entr
     affects = merge.affects or (day, day)  # an empty interval: nothing changed
     write_id = hub.draw_write_id(contract.dataset)
     path = rejects.keep(hub, write_id)
-    rejects.check_tolerance(merged.delivery, path)
+    rejects.check_tolerance([merged.delivery], path)
     hub.structured.write(contract, [(None, merged.rows)], write_id)
     change = Change(
         dataset=contract.dataset, partition=None, write_id=write_id, base=merged.base, deliveries=merged.deliveries,

@@ -1,5 +1,6 @@
 """The settings of a hub: file and variables, which wins, what is refused, and the hub's clock."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -112,6 +113,20 @@ def test_settable_clock_stands_where_it_was_set(hub_root: Path) -> None:
         assert load(hub_root).now() == moment
         assert load(hub_root).now().utcoffset() == timedelta(0)
     assert [path.name for path in hub_root.iterdir() if path.name.startswith("clock")] == ["clock"]
+
+
+def test_settable_clock_is_whole_while_several_set_it(hub_root: Path) -> None:
+    """Who reads it sees one of the instants that were set, never a part of one, and nobody who sets it fails."""
+    given_file(hub_root, 'clock = "settable"\n')
+    settings = load(hub_root)
+    instants = [datetime(2013, 1, day, tzinfo=UTC) for day in range(1, 5)]
+    settings.set_clock(instants[0])
+    with ThreadPoolExecutor(len(instants)) as pool:
+        setting = [pool.submit(settings.set_clock, at) for _ in range(50) for at in instants]
+        while not all(each.done() for each in setting):
+            assert settings.now() in instants
+    assert [each.exception() for each in setting] == [None] * len(setting)
+    assert sorted(path.name for path in hub_root.iterdir()) == ["clock", "datahub.toml"]
 
 
 @pytest.mark.parametrize("content", [None, "", "yesterday"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from datahub_assets.errors import QueryError, StoreCorrupt
 from datahub_assets.history.log import Change, Delivery, Entry
-from datahub_assets.history.state import LogState, delivery_order, resolve_known_at, state_of, superseded
+from datahub_assets.history.state import LogState, delivery_order, in_sequence, resolve_known_at, state_of, superseded
 from datahub_assets_tests.strategies import DAY_ONE, EPOCH, logs
 
 DATASETS = ["ecb/fx", "iso/markets", "not/there"]
@@ -54,12 +54,26 @@ def test_deliveries_at_each_position_are_those_received_up_to_it(log: list[Entry
                 assert state.deliveries(feed, position, day) == touching
                 speaking = [d for d in touching if day in d.business_dates]
                 standing = [d for d in speaking if d.file_date is None or d == _newest(fresh, d)]
-                assert state.standing_deliveries(feed, position, day) == sorted(standing, key=delivery_order)
+                assert state.standing_deliveries(feed, position, day) == in_sequence(standing)
                 assert state.delivered_dates(feed, position).get(day) == (touching[-1].receipt if touching else None)
 
 
 def _newest(deliveries: list[Delivery], of: Delivery) -> Delivery:
     return max((d for d in deliveries if d.file_date == of.file_date), key=delivery_order)
+
+
+def test_sequence_orders_files_of_one_date_and_none_of_two() -> None:
+    """It begins anew each day: the first file of Tuesday that also tells Monday comes after the second of Monday."""
+
+    def file(position: int, file_date: date | None, sequence: int) -> Delivery:
+        return Delivery("f/d", "n", "s", 1, EPOCH, (DAY_ONE,), (), file_date, sequence, receipt=(position, 0))
+
+    monday, tuesday = DAY_ONE, DAY_ONE + timedelta(1)
+    late = [file(0, monday, 2), file(1, tuesday, 1), file(2, monday, 1)]
+    assert in_sequence(reversed(late)) == [late[2], late[1], late[0]]
+    assert in_sequence(late[:2]) == late[:2]
+    undated = [file(0, None, 10), file(1, None, 9)]
+    assert in_sequence(undated) == undated[::-1]
 
 
 @given(logs(), st.integers(0, 8))

@@ -2,15 +2,12 @@
 
 import shutil
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from datahub_assets.errors import DeclarationError, StoreCorrupt
 from datahub_assets.operations.cuts import create_cut
-from datahub_assets.operations.frames import commit_frame
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.maintain import compact, expiring, maintain_all
 from datahub_assets.operations.rebuild import Verdict, rebuild, require_empty
@@ -132,17 +129,25 @@ def test_rebuild_after_retention_makes_only_what_is_readable(story: Hub) -> None
 
 
 def test_rebuild_says_what_cannot_be_the_same(story: Hub) -> None:
-    """A feed that is declared differently now, and rows that came from no delivery: each change is told with its reason."""
-    commit_frame(
-        story.at(noon("2024-01-10")), PRICES, date(2024, 1, 10), pa.table({"isin": ["A"], "price": [Decimal("1.0000")]})
-    )
+    """A feed that is declared differently now: each change is told with its reason."""
     text = CATALOGUE["prices.yaml"].replace('type: "decimal(12,4)"', 'source: other, type: "decimal(12,4)"')
     (story.settings.catalogue / "prices.yaml").write_text(text)
     _, verdicts = _rebuilt(_lose_tables(story))
     different = {verdict.partition: verdict.why for verdict in verdicts if verdict.dataset == PRICES}
-    assert "Python asset" in different["2024-01-10"]
     assert "other" in different["2024-01-03"]
     assert all(verdict.equal for verdict in verdicts if verdict.dataset != PRICES)
+
+
+def test_rebuild_of_a_date_that_no_delivery_tells_any_more_is_empty(tmp_path: Path) -> None:
+    """A correction took it back: there is nothing to be made again, and nothing is different."""
+    hub, d = hubs.small_hub(tmp_path / "hub", hubs.PRICES), hubs.D
+    for told in ([(d[0], {"A": 1}), (d[1], {"A": 2})], [(d[1], {"A": 3})]):
+        hubs.land(hub, hubs.PRICES, d[1], hubs.prices(told))
+        hubs.done(hub)
+    before = _data(hub)
+    verdicts = [verdict for one in rebuild(_lose(hub)) for verdict in one.verdicts]
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    assert _data(hubs.open_hub(hub.settings.home)) == before
 
 
 def test_rebuild_says_which_extract_is_damaged_or_changed(story: Hub) -> None:
