@@ -12,7 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from datahub_assets.catalogue.filename import FilenamePattern
 from datahub_assets.errors import DeclarationError
 from datahub_assets.parsing.options import Archive, FormatOptions, Unpivot
-from datahub_assets.schema.contract import BUSINESS_DATE, KEY_KINDS, VALID_FROM, VALID_TO, Column, Contract, Shape
+from datahub_assets.schema.contract import (
+    BUSINESS_DATE,
+    KEY_KINDS,
+    VALID_FROM,
+    VALID_TO,
+    Column,
+    Contract,
+    RowLayout,
+    Shape,
+)
 from datahub_assets.schema.types import Kind, LogicalType
 
 DATASET_NAME = r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$"
@@ -170,7 +179,11 @@ class Retention(Declared):
 class TableOptions(Declared):
     """How the structured table is kept."""
 
-    layout: Literal["packed"] = Field("packed", description="Bytes of a row: docs/formats/packed.md.")
+    layout: RowLayout = Field(
+        RowLayout.PACKED,
+        description="packed: a row is one cell (docs/formats/packed.md). cells: a cell a column, for tables that other tools "
+        "of HBase read (docs/formats/cells.md).",
+    )
     salt_buckets: int = Field(0, ge=0, le=256, description="0 = no salt; for tables that are hot.")
 
 
@@ -234,7 +247,7 @@ class StructuredDataset(_Dataset):
             Column(i, c.name, LogicalType.parse(c.type), c.nullable, c.unit, c.description, c.checks.declared())
             for i, c in enumerate(self.columns, start=1)
         )
-        return Contract(self.dataset, version, self.shape, columns, self.key)
+        return Contract(self.dataset, version, self.shape, columns, self.key, layout=self.table.layout)
 
 
 class DropOptions(Declared):

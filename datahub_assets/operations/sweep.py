@@ -75,8 +75,8 @@ def _images(hub: Hub, dataset: str, salt: int) -> Iterator[tuple[str, int]]:
     """The (partition, write id) pairs of which the table has rows, by jumping from one to the next."""
     skip = 1 if salt else 0
     for start, stop in table_ranges(salt):
-        while page := next(iter(hub.tables.scan(table_name(dataset), start, stop, page_rows=1)), None):
-            key = page.keys[0].as_py()
+        while page := next(iter(hub.tables.scan_keys(table_name(dataset), start, stop, page_rows=1)), None):
+            key = page[0].as_py()
             head = key[: skip + _DATE + _T]
             yield head[skip : skip + _DATE].decode(), int.from_bytes(head[-_T:], "big")
             start = after_prefix(head)
@@ -90,8 +90,8 @@ def _bitemporal(hub: Hub, dataset: str, position: int, floor: int, cuts: Collect
     salt, table = hub.catalogue.structured_dataset(dataset).table.salt_buckets, table_name(dataset)
     for start, stop in table_ranges(salt):
         later: bytes = b""  # the version of the same (key, valid_from) that is next newer, and committed
-        for page in hub.tables.scan(table, start, stop):
-            for key in page.keys.to_pylist():
+        for page in hub.tables.scan_keys(table, start, stop):
+            for key in page.to_pylist():
                 write_id = _MAX_T - int.from_bytes(key[-_T:], "big")
                 if write_id not in changes:
                     if write_id < newest:

@@ -32,6 +32,13 @@ class Shape(StrEnum):
     BITEMPORAL = "bitemporal"
 
 
+class RowLayout(StrEnum):
+    """How the values of a row lie in its table (``docs/formats``)."""
+
+    PACKED = "packed"
+    CELLS = "cells"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a contract.
@@ -51,7 +58,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """Columns, key and shape of a dataset at one contract version.
+    """Columns, key, shape and layout of a dataset at one contract version.
 
     A snapshot dataset has a ``business_date`` column (its partition), which is not part of ``key``. A bitemporal one
     has ``valid_from`` and ``valid_to`` (half-open days, ``valid_to`` null = open end), which are not in ``key`` either.
@@ -64,6 +71,7 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     next_id: int = 0
+    layout: RowLayout = RowLayout.PACKED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "next_id", max([self.next_id, *(column.id + 1 for column in self.columns)]))
@@ -110,6 +118,10 @@ class Contract:
                 for c in self.columns
             ],
         }  # fmt: skip
+        if (
+            self.layout is not RowLayout.PACKED
+        ):  # left out where it is as ever: contracts that are stored stay as they are
+            document["layout"] = self.layout.value
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
     @classmethod
@@ -118,7 +130,8 @@ class Contract:
         document = json.loads(text)
         columns = tuple(Column(**{**c, "type": LogicalType.parse(c["type"])}) for c in document["columns"])
         shape, key = Shape(document["shape"]), tuple(document["key"])
-        return cls(document["dataset"], document["version"], shape, columns, key, document.get("next_id", 0))
+        layout, next_id = RowLayout(document.get("layout", RowLayout.PACKED)), document.get("next_id", 0)
+        return cls(document["dataset"], document["version"], shape, columns, key, next_id, layout)
 
 
 KEY_KINDS = frozenset({Kind.TEXT, Kind.INT32, Kind.INT64, Kind.DATE})

@@ -118,6 +118,10 @@ def _contract_problems(previous: Contract, declared: Contract, former: Mapping[s
         problems.append(f"dataset was {previous.dataset}, is {declared.dataset}")
     if previous.shape is not declared.shape:
         problems.append(f"shape was {previous.shape.value}, is {declared.shape.value}")
+    if previous.layout is not declared.layout:
+        problems.append(
+            f"layout was {previous.layout.value}, is {declared.layout.value}: its table has rows of the old one"
+        )
     before = [column.id for column in previous.key_columns]
     now = [former[name].id if name in former else None for name in declared.key]
     if before != now:

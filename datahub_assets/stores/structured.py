@@ -11,20 +11,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from datahub_assets.hbase_format.cells import cell_columns
 from datahub_assets.hbase_format.keys import encode_key_columns
 from datahub_assets.hbase_format.ranges import KeyRange, key_ranges, snapshot_ranges, table_ranges
 from datahub_assets.hbase_format.rows import (
     canonical_encoded,
     canonical_rows,
     decode_batch,
+    decode_cell_batch,
     encode_batches,
+    encode_cell_batches,
     key_columns_of,
 )
 from datahub_assets.history.digest import EMPTY, Digest, Hashes, digest_of_hashes, row_hashes
 from datahub_assets.history.snapshot import Counts, count_differences
-from datahub_assets.schema.contract import Contract
+from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.stores.ahead import ahead
-from datahub_assets.stores.tables.interface import Rows, TableStore
+from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
 
 Contracts = Callable[[str], Mapping[int, Contract]]
 
@@ -128,14 +131,11 @@ class StructuredStore:
         batches: Iterable[tuple[str | None, pa.Table]],
         write_id: int,
         summaries: Mapping[str | None, ImageSummary],
-    ) -> Iterator[Rows]:
+    ) -> Iterator[Rows | CellRows]:
         salt = self._salt_buckets(contract.dataset)
+        encode = _encoded_cells if contract.layout is RowLayout.CELLS else _encoded_values
         for partition, table in batches:
-            for keys, values in encode_batches(contract, table, partition, write_id, salt):
-                rows = Rows(keys, values)
-                if partition in summaries:
-                    summaries[partition].add_encoded(contract, rows, salt)
-                yield rows
+            yield from encode(contract, table, partition, write_id, salt, summaries.get(partition))
 
     def _decoded(
         self,
@@ -146,11 +146,19 @@ class StructuredStore:
         with_write_id: bool = False,
     ) -> Iterator[pa.Table]:
         contracts, salt = self._contracts(contract.dataset), self._salt_buckets(contract.dataset)
+        table = table_name(contract.dataset)
         for start, stop in ranges:
-            for page in self._tables.scan(table_name(contract.dataset), start, stop):
-                yield decode_batch(
-                    contracts, contract, page.keys, page.values, salt, columns, with_write_id=with_write_id
-                )
+            if contract.layout is RowLayout.CELLS:
+                names = cell_columns(contracts.values(), contract, columns)
+                for rows in self._tables.scan_cells(table, start, stop, names):
+                    yield decode_cell_batch(
+                        contracts, contract, rows.keys, rows.columns, salt, columns, with_write_id=with_write_id
+                    )
+            else:
+                for page in self._tables.scan(table, start, stop):
+                    yield decode_batch(
+                        contracts, contract, page.keys, page.values, salt, columns, with_write_id=with_write_id
+                    )
 
 
 def table_name(dataset: str) -> str:
@@ -163,6 +171,25 @@ def concat(contract: Contract, tables: Iterable[pa.Table], *, with_write_id: boo
     schema = contract.stored_schema
     schema = schema.append(pa.field("_write_id", pa.uint64(), nullable=False)) if with_write_id else schema
     return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _encoded_values(
+    contract: Contract, table: pa.Table, partition: str | None, write_id: int, salt: int, summary: ImageSummary | None
+) -> Iterator[Rows]:
+    for keys, values in encode_batches(contract, table, partition, write_id, salt):
+        rows = Rows(keys, values)
+        if summary is not None:
+            summary.add_encoded(contract, rows, salt)
+        yield rows
+
+
+def _encoded_cells(
+    contract: Contract, table: pa.Table, partition: str | None, write_id: int, salt: int, summary: ImageSummary | None
+) -> Iterator[CellRows]:
+    if summary is not None:
+        summary.add(contract, table)
+    for keys, cells in encode_cell_batches(contract, table, partition, write_id, salt):
+        yield CellRows(keys, cells)
 
 
 def _joined(summary: ImageSummary) -> tuple[Hashes, Hashes]:

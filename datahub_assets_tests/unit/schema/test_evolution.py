@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datahub_assets.errors import DeclarationError
-from datahub_assets.schema.contract import BUSINESS_DATE, Column, Contract, Shape
+from datahub_assets.schema.contract import BUSINESS_DATE, Column, Contract, RowLayout, Shape
 from datahub_assets.schema.evolution import evolve, widens
 from datahub_assets.schema.types import Kind, LogicalType
 
@@ -160,6 +160,20 @@ def test_version_ends_where_rows_cannot_name_it() -> None:
     assert evolve(last, contract()).version == 65_535
     with pytest.raises(DeclarationError, match="65536 is more than rows can name"):
         evolve(last, contract(column("a")))
+
+
+def test_layout_may_not_change() -> None:
+    """The rows of a table have one layout: a reader would look for the others' cells in vain."""
+    first = evolve(None, replace(contract(column("a")), layout=RowLayout.CELLS))
+    assert first.layout is RowLayout.CELLS
+    assert Contract.from_json(first.to_json()) == first
+    with pytest.raises(DeclarationError, match="layout was cells, is packed"):
+        evolve(first, contract(column("a")))
+
+
+def test_contract_of_a_packed_table_does_not_say_so() -> None:
+    """Contracts that are stored beside the log stay as they are, word for word: the log compares them."""
+    assert "layout" not in evolve(None, contract(column("a"))).to_json()
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True), min_size=1, max_size=8))
