@@ -5,10 +5,15 @@ from typing import Annotated
 
 import typer
 
+from datahub_assets.cli.opening import Chosen
+
 
 def demo(
+    ctx: typer.Context,
     once: Annotated[bool, typer.Option("--once", help="Without servers: load everything, then exit.")] = False,
-    home: Annotated[Path, typer.Option(help="The demo hub's folder.")] = Path(".demo"),
+    home: Annotated[
+        Path | None, typer.Option(help="The demo hub's folder; .demo when given neither here nor before the command.")
+    ] = None,
     port: Annotated[
         int, typer.Option(help="Port of the Dagster UI on 127.0.0.1; another free one if it is taken.")
     ] = 3000,
@@ -26,5 +31,7 @@ def demo(
     """
     from datahub_assets.demo.run import run_once, serve
 
-    failed = run_once(home.absolute()) if once else serve(home.absolute(), port)
+    chosen: Chosen = ctx.obj
+    folder = (home or chosen.home or Path(".demo")).absolute()
+    failed = run_once(folder) if once else serve(folder, port)
     raise typer.Exit(1 if failed else 0)

@@ -39,6 +39,7 @@ def dagster_servers(home: Path, port: int) -> Iterator[str]:
         "daemon": ["dagster._daemon", "run", "-w", str(workspace(home))],
     }
     running: dict[str, subprocess.Popen[bytes]] = {}
+    _make_storage(home)
     try:
         for name, command in commands.items():
             running[name] = _start(home, name, command)
@@ -48,6 +49,18 @@ def dagster_servers(home: Path, port: int) -> Iterator[str]:
     finally:
         for process in running.values():
             _stop(process)
+
+
+def _make_storage(home: Path) -> None:
+    """Dagster's databases are there, at this version: two programs that make them at once break them (Dagster 1.13)."""
+    with _start(home, "migrate", ["dagster", "instance", "migrate"]) as process:
+        if process.wait():
+            raise _ended(home, "migrate", process)
+
+
+def _ended(home: Path, name: str, process: "subprocess.Popen[bytes]") -> StoreUnavailable:
+    got, log = f"exit code {process.returncode}", f"{dagster_home(home)}/{name}.log"
+    return StoreUnavailable(f"Dagster's {name} ended", got=got, remedy=f"Read {log}")
 
 
 def _start(home: Path, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
@@ -63,11 +76,7 @@ def _await(address: str, home: Path, running: "dict[str, subprocess.Popen[bytes]
     while time.monotonic() < until:
         for name, process in running.items():
             if process.poll() is not None:
-                raise StoreUnavailable(
-                    f"Dagster's {name} ended",
-                    got=f"exit code {process.returncode}",
-                    remedy=f"Read {dagster_home(home)}/{name}.log",
-                )
+                raise _ended(home, name, process)
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/server_info", timeout=5) as answer:
             if answer.status == 200:
                 return

@@ -11,8 +11,6 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-from pandera.errors import SchemaErrors
-from pandera.polars import DataFrameSchema
 
 from datahub_assets.catalogue import calendars
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
@@ -24,6 +22,7 @@ from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.publish import extract_contract
 from datahub_assets.operations.read import read, read_bitemporal
+from datahub_assets.schema.contract import Shape
 
 CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = (
     "contract", "row_count", "reconciliation", "completeness", "freshness",
@@ -122,6 +121,9 @@ def custom_findings(hub: Hub, dataset: str, position: int, change: Change) -> It
     Raises:
         DeclarationError: a reference leads nowhere.
     """
+    from pandera.errors import SchemaErrors
+    from pandera.polars import DataFrameSchema
+
     days = [date.fromisoformat(change.partition)] if change.partition else None
     tables = list(read(hub, dataset, position, days))
     rows = pl.DataFrame(pa.concat_tables(tables)) if tables else pl.DataFrame()
@@ -163,5 +165,7 @@ def custom_name(reference: str) -> str:
 def check_names(declared: StructuredDataset | ExtractDataset) -> tuple[str, ...]:
     """Names of the checks that a dataset has, partition checks first."""
     custom = tuple(custom_name(reference) for reference in declared.checks.custom)
-    own = (ROW_COUNT, RECONCILIATION, *custom, COMPLETENESS, FRESHNESS)
-    return own if isinstance(declared, ExtractDataset) else (CONTRACT, *own)
+    own = (RECONCILIATION, *custom, COMPLETENESS, FRESHNESS)
+    if isinstance(declared, ExtractDataset):
+        return (ROW_COUNT, *own)
+    return (CONTRACT, ROW_COUNT, *own) if declared.shape is Shape.SNAPSHOT else (CONTRACT, *own)

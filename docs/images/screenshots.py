@@ -16,13 +16,17 @@ from datahub_assets.demo.servers import dagster_servers, free_port
 HERE = Path(__file__).parent
 GROUPS = ("quandl", "iso", "ecb", "sp", "synthetic", "analytics")
 PAGES = {
-    "asset-graph": "/asset-groups?expanded=" + ",".join(f"datahub:{group}" for group in GROUPS),
+    "asset-graph": "/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in GROUPS),
     "asset-page": "/assets/structured/quandl/equity_prices",
     "checks": "/assets/structured/synthetic/positions?view=checks&checkDetail=contract",
     "partitions": "/assets/published/analytics/prices_eur?view=partitions",
 }
+SIZES = {"asset-graph": {"width": 1680, "height": 2450}}
 SIZE = {"width": 1680, "height": 1050}
-SETTLE_MS = 8_000
+SETTLED = """() => !/Loading|Never materialized/.test(document.body.innerText)
+  && !document.querySelector('[class*=skeleton i], [class*=Spinner], [class*=shimmer i]')"""
+"""The page has what it shows: Dagster loads each part by itself."""
+SETTLE_MS, PATIENCE_MS = 8_000, 120_000
 
 
 def main(home: Path) -> None:
@@ -34,9 +38,11 @@ def main(home: Path) -> None:
     with dagster_servers(home, free_port(3000)) as address, sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=chromium, args=options)
-        page = browser.new_page(viewport=SIZE)
         for name, path in PAGES.items():
+            page = browser.new_page(viewport=SIZES.get(name, SIZE))
             page.goto(address + path)
+            page.wait_for_timeout(SETTLE_MS)
+            page.wait_for_function(SETTLED, timeout=PATIENCE_MS)
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=HERE / f"{name}.png")
             sys.stdout.write(f"{name}.png\n")
