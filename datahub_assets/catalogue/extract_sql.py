@@ -192,4 +192,7 @@ def _origins(column: "Node") -> tuple[tuple[str, str], ...]:
     }))  # fmt: skip
 
 
-_SEALED = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+_SEALED: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}

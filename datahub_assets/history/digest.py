@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -117,4 +116,6 @@ def _exact_sum(numbers: NDArray[np.uint64]) -> int:
 @cache
 def _engine() -> Any:
     """An in-process DuckDB for MD5 over arrays: one thread, rows keep their order, nothing on disk."""
+    import duckdb
+
     return duckdb.connect(":memory:", config={"threads": 1, "preserve_insertion_order": True, "temp_directory": ""})

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from datahub_assets import __version__
 from datahub_assets.catalogue import calendars
@@ -18,12 +19,14 @@ from datahub_assets.settings import Settings
 from datahub_assets.stores.commit_log import CommitLog, write_id_counter
 from datahub_assets.stores.extracts import ExtractStore
 from datahub_assets.stores.files import LocalFileStore
-from datahub_assets.stores.iceberg import IcebergProjection
 from datahub_assets.stores.landing import Landing
 from datahub_assets.stores.structured import StructuredStore
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets.stores.vault import Vault
+
+if TYPE_CHECKING:
+    from datahub_assets.stores.iceberg import IcebergProjection
 
 CODE_VERSION = __version__
 
@@ -82,8 +85,10 @@ class Hub:
         """Parquet files of extracts."""
         return ExtractStore(self.files)
 
-    def iceberg(self) -> IcebergProjection:
+    def iceberg(self) -> "IcebergProjection":
         """The Iceberg tables of the extracts; to be closed after use."""
+        from datahub_assets.stores.iceberg import IcebergProjection  # half a second that few need
+
         properties = {"type": "sql", "uri": self.settings.iceberg, "warehouse": self.files.url("iceberg")}
         return IcebergProjection(self.extracts, {**properties, **self.settings.iceberg_properties})
 

@@ -12,8 +12,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 
-import requests
-from tenacity import RetryError, retry, stop_after_attempt, wait_exponential
+from tenacity import retry, stop_after_attempt, wait_exponential
 
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.follow import Step
@@ -47,7 +46,7 @@ def notify(hub: Hub, notices: Iterable[Notice]) -> int:
         for send in sendings:
             try:
                 send()
-            except (RetryError, OSError, smtplib.SMTPException, requests.RequestException) as error:
+            except OSError as error:  # those of requests and smtplib are such
                 failed += 1
                 _LOG.warning("notification not sent: %s (%s)", notice.title, error)
     return failed
@@ -91,6 +90,8 @@ def link_to(hub: Hub, dataset: str) -> str:
 
 @retry(stop=stop_after_attempt(3), wait=wait_exponential(multiplier=0.5, max=5), reraise=True)
 def _post(url: str, notice: Notice) -> None:
+    import requests  # where nobody is told anything, it need not be there in every run
+
     answer = requests.post(
         url, data=json.dumps(asdict(notice)), headers={"Content-Type": "application/json"}, timeout=TIMEOUT_SECONDS
     )

@@ -1,13 +1,16 @@
 """Extracts → their Iceberg tables, caught up to the log: after a publication, by maintenance, and at any time."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.publish import extract_contract
-from datahub_assets.stores.iceberg import Projected
+
+if TYPE_CHECKING:
+    from datahub_assets.stores.iceberg import Projected
 
 
-def project(hub: Hub, extracts: Iterable[str] | None = None) -> list[Projected]:
+def project(hub: Hub, extracts: Iterable[str] | None = None) -> "list[Projected]":
     """The Iceberg tables of these extracts (None: of all) hold exactly the log's newest state. Idempotent.
 
     Raises:

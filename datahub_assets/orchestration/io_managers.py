@@ -7,10 +7,9 @@ declared dataset has them committed, and one that takes a dataset's asset as inp
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 
@@ -25,7 +24,10 @@ from datahub_assets.orchestration.names import dataset_of
 from datahub_assets.orchestration.resource import HubResource, held_position
 from datahub_assets.stores.vault import delivery_path
 
-Frame: TypeAlias = pa.Table | pl.DataFrame | pd.DataFrame
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frame: TypeAlias = "pa.Table | pl.DataFrame | pd.DataFrame"
 
 
 class RawFileIOManager(dg.ConfigurableIOManager):
@@ -68,7 +70,8 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
         wanted = context.dagster_type.typing_type
         if wanted is pl.DataFrame:
             return pl.DataFrame(table)
-        return table.to_pandas() if wanted is pd.DataFrame else table
+        is_pandas = getattr(wanted, "__module__", "").startswith("pandas")  # told without importing it
+        return table.to_pandas() if is_pandas else table
 
     def _opened(self, run_id: str) -> Hub:
         return self.hub.open(run_id)
@@ -87,7 +90,7 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
 class HBaseIOManager(_DatasetIOManager):
     """Rows of structured datasets in the hub's tables: HBase or MapR-DB, or the embedded store."""
 
-    def handle_output(self, context: dg.OutputContext, obj: Commit | Frame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: "Commit | Frame") -> None:
         """A commit is really in the log; a frame is checked against the contract and committed as the partition's image."""
         hub = self._opened(context.run_id)
         if not isinstance(obj, Commit):

@@ -1,7 +1,8 @@
 """A contract as a pandera schema, and every violation of it in a frame, by row, column and rule.
 
 Rules look at one value each; what is about a whole file or table (keys, counts) is elsewhere. Frames are polars
-DataFrames, not LazyFrames: on those pandera only looks at types.
+DataFrames, not LazyFrames: on those pandera only looks at types. pandera is imported on first use: it brings pandas along,
+and most of what loads this module (the code location, the command line) validates nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,17 +10,19 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandera.polars as pa
 import polars as pl
-from pandera.errors import SchemaErrors
 from stdnum import bic, cusip, figi, isin, lei
 from stdnum.gb import sedol
 
 from datahub_assets.errors import DeclarationError
 from datahub_assets.schema.contract import Column, Contract
 from datahub_assets.schema.types import Kind
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+    from pandera.errors import SchemaErrors
 
 NOT_NULL = "not_null"
 VIOLATIONS = pl.Schema({"row": pl.UInt32(), "column": pl.String(), "rule": pl.String(), "value": pl.String()})
@@ -121,7 +124,9 @@ def expectation(column: Column, rule: str) -> str:
 
 
 @lru_cache(maxsize=1_000)
-def _schema_of(canonical: str) -> tuple[pa.DataFrameSchema, dict[tuple[str, str], pl.Expr]]:
+def _schema_of(canonical: str) -> "tuple[pa.DataFrameSchema, dict[tuple[str, str], pl.Expr]]":
+    import pandera.polars as pa
+
     contract = Contract.from_json(canonical)
     rules: dict[tuple[str, str], pl.Expr] = {}
     columns: dict[str, pa.Column] = {}
@@ -140,11 +145,11 @@ def _check(column: Column, name: str, argument: Any) -> pl.Expr:
     return CHECKS[name](column, argument).fill_null(True)
 
 
-def _lazily(holds: pl.Expr) -> Callable[[pa.PolarsData], pl.LazyFrame]:
+def _lazily(holds: pl.Expr) -> "Callable[[pa.PolarsData], pl.LazyFrame]":
     return lambda data: data.lazyframe.select(holds.all().alias("holds"))
 
 
-def pandera_schema(contract: Contract) -> pa.DataFrameSchema:
+def pandera_schema(contract: Contract) -> "pa.DataFrameSchema":
     """The contract's columns, types, nulls and checks as a pandera schema; other columns of a frame are let through.
 
     Raises:
@@ -163,6 +168,8 @@ def violations(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     Raises:
         DeclarationError: the frame lacks a column or has it in another type: a mistake of the caller.
     """
+    from pandera.errors import SchemaErrors
+
     schema, rules = _schema_of(contract.to_json())
     try:
         schema.validate(frame, lazy=True)
@@ -171,7 +178,7 @@ def violations(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     return pl.DataFrame(schema=VIOLATIONS)
 
 
-def _located(frame: pl.DataFrame, errors: SchemaErrors, rules: dict[tuple[str, str], pl.Expr]) -> pl.DataFrame:
+def _located(frame: pl.DataFrame, errors: "SchemaErrors", rules: dict[tuple[str, str], pl.Expr]) -> pl.DataFrame:
     """Rows of the rules that pandera found broken."""
     broken = [
         (str(error.schema.name), str(getattr(error.check, "name", None)), error) for error in errors.schema_errors
