@@ -102,6 +102,12 @@ class StoreUnavailable(DatahubError):
     exit_code = 5
 
 
+class StoreRefused(StoreUnavailable):
+    """A store answered, and will not: rights, a quota, an impossible name. The operator's turn; no retry helps."""
+
+    retry_helps = False
+
+
 class StoreConflict(DatahubError):
     """Another writer committed first: nobody's fault, the work is redone."""
 

@@ -18,8 +18,8 @@ from datahub_assets.schema.evolution import evolve
 from datahub_assets.settings import Settings
 from datahub_assets.stores.commit_log import CommitLog, write_id_counter
 from datahub_assets.stores.extracts import ExtractStore
-from datahub_assets.stores.files import LocalFileStore
 from datahub_assets.stores.landing import Landing
+from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.structured import StructuredStore
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets.stores.tables.interface import TableStore

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.stores.files import FileStore
+from datahub_assets.stores.roots import root_url
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, TablesAt
 
@@ -38,10 +39,16 @@ def cell_tables(tables_at: TablesAt) -> TableStore:
     return tables_at.open()
 
 
-@pytest.fixture(params=FILE_STORES)
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.hdfs] if each.server else []) for name, each in FILE_STORES.items()]
+)
 def files_at(request: pytest.FixtureRequest, tmp_path: Path) -> FilesAt:
     """Where the test's file store is, for other processes."""
-    return FilesAt(request.param, FILE_STORES[request.param].empty_place(tmp_path / "files"))
+    implementation, folder = FILE_STORES[request.param], tmp_path / "files"
+    root = (
+        implementation.root(request.getfixturevalue(implementation.server), folder) if implementation.server else folder
+    )
+    return FilesAt(request.param, root_url(root, tmp_path))
 
 
 @pytest.fixture

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
-from datahub_assets.stores.files import FileStore, LocalFileStore
+from datahub_assets.stores.files import FileStore
+from datahub_assets.stores.local_files import LocalFileStore
+from datahub_assets.stores.roots import local_folder, open_files
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets.stores.tables.interface import TableStore
+from datahub_assets.stores.webhdfs.options import WebHdfsOptions
+from datahub_assets_tests.hadoop.server import Hadoop
 
 Store = TypeVar("Store")
 
@@ -25,12 +29,33 @@ class Implementation(Generic[Store]):
     cells: bool = True
 
 
+@dataclass(frozen=True)
+class FileImplementation:
+    """How a test gets an empty root for a file store, as a URL, by which any process opens it.
+
+    Args:
+        server: the fixture whose server it needs.
+        root: the root's URL on that server, for a folder of the test's own; without a server it is that folder.
+        open: the store at a URL.
+    """
+
+    server: Literal["hdfs", "httpfs_folder"] | None = None
+    root: Callable[[Hadoop, Path], str] = lambda _, folder: str(folder)
+    open: Callable[[str], FileStore] = lambda url: open_files(url, WebHdfsOptions(patience_seconds=60))
+
+
 TABLE_STORES: dict[str, Implementation[TableStore]] = {
     "embedded": Implementation(str, lambda place: EmbeddedTableStore(Path(place))),
 }
 
-FILE_STORES: dict[str, Implementation[FileStore]] = {
-    "local": Implementation(str, lambda place: LocalFileStore(Path(place))),
+FILE_STORES: dict[str, FileImplementation] = {
+    "local": FileImplementation(),
+    "local without links": FileImplementation(open=lambda url: LocalFileStore(local_folder(url), links=False)),
+    "webhdfs": FileImplementation("hdfs", lambda server, folder: server.url("webhdfs", f"/tests{folder}")),
+    "httpfs": FileImplementation("hdfs", lambda server, folder: server.url("httpfs", f"/tests{folder}")),
+    "httpfs over a folder": FileImplementation(
+        "httpfs_folder", lambda server, folder: server.url("httpfs", str(folder))
+    ),
 }
 
 
@@ -51,8 +76,8 @@ class FilesAt:
     """A file store that any process can open."""
 
     implementation: str
-    place: str
+    url: str
 
     def open(self) -> FileStore:
-        """The store, with connections of its own."""
-        return FILE_STORES[self.implementation].open(self.place)
+        """The store."""
+        return FILE_STORES[self.implementation].open(self.url)

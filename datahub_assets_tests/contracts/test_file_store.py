@@ -13,7 +13,7 @@ from datahub_assets.errors import StoreConflict
 from datahub_assets.stores.files import FileFacts, FileStore
 from datahub_assets_tests.contracts.implementations import FilesAt
 from datahub_assets_tests.contracts.processes import child, in_processes, in_threads
-from datahub_assets_tests.contracts.workers import publish, publish_slowly
+from datahub_assets_tests.contracts.workers import HALF, publish, publish_slowly
 
 PATH = "a/b/c.bin"
 
@@ -115,7 +115,7 @@ def test_publish_shows_nothing_until_it_is_whole(files_at: FilesAt) -> None:
             files.read(PATH)
         publisher.send(b"the rest")
         assert publisher.receive() == "published"
-    assert len(files.read(PATH)) == (2 << 20) + 8
+    assert len(files.read(PATH)) == HALF + 8
 
 
 def test_killed_publisher_leaves_nothing_that_can_be_seen(files_at: FilesAt) -> None:

@@ -72,12 +72,16 @@ def publish(at: FilesAt, path: str, content: bytes) -> str:
     return "published"
 
 
+HALF = 12 << 20
+"""Bytes that ``publish_slowly`` has streamed when it waits."""
+
+
 def publish_slowly(connection: Connection, at: FilesAt, path: str) -> None:
-    """Streams some of a file, says so, and waits for a word before it goes on."""
+    """Streams some of a file, more than any buffer holds, says so, and waits for a word before it goes on."""
 
     def chunks() -> Iterator[bytes]:
-        yield bytes(1 << 20)
-        yield bytes(1 << 20)
+        for _ in range(HALF >> 20):
+            yield bytes(1 << 20)
         connection.send("half")
         yield connection.recv()
 

@@ -24,8 +24,9 @@ from typing import Any
 from datahub_assets.operations.follow import catch_up
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.project import project
-from datahub_assets.stores.files import FileFacts, LocalFileStore
+from datahub_assets.stores.files import FileFacts
 from datahub_assets.stores.landing import Landing, LandingFile
+from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
 from datahub_assets_tests.contracts.around import Around
 from datahub_assets_tests.contracts.processes import Child

@@ -19,7 +19,7 @@ from datahub_assets.errors import DeclarationError
 from datahub_assets.history.log import Input
 from datahub_assets.stores import drop_formats
 from datahub_assets.stores.drops import Drop, drop
-from datahub_assets.stores.files import LocalFileStore
+from datahub_assets.stores.local_files import LocalFileStore
 
 WHAT = Drop(
     "risk/valuations", "2013-01-02", 41, datetime(2013, 1, 3, 6, tzinfo=UTC), (Input("ecb/fx", "2013-01-02", 7),)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from datahub_assets.errors import DeclarationError, StoreConflict, StoreCorrupt
 from datahub_assets.stores import parquet
 from datahub_assets.stores.extracts import ExtractStore
-from datahub_assets.stores.files import LocalFileStore
+from datahub_assets.stores.local_files import LocalFileStore
 
 DAY = date(2013, 1, 2)
 SCHEMA = pa.schema(

@@ -12,8 +12,8 @@ import pytest
 
 from datahub_assets.history.log import Change, DataFile
 from datahub_assets.stores.extracts import ExtractStore
-from datahub_assets.stores.files import LocalFileStore
 from datahub_assets.stores.iceberg import MERGE_MANIFESTS, POSITION, RESTS, IcebergProjection
+from datahub_assets.stores.local_files import LocalFileStore
 
 DATASET = "quandl/prices"
 DAYS = [date(2013, 1, 1) + timedelta(days=n) for n in range(4)]

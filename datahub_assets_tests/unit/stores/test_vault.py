@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from datahub_assets.errors import StoreConflict, StoreCorrupt
 from datahub_assets.history.log import Delivery, Entry
 from datahub_assets.schema.contract import Contract
-from datahub_assets.stores.files import LocalFileStore
+from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.vault import Vault, delivery_path, log_path
 from datahub_assets_tests.strategies import DAY_ONE, EPOCH, contracts, logs
 
