@@ -5,8 +5,9 @@ of each (key, valid_from) the newest committed version stands, unless it is with
 ``standing_batches`` needs no more memory than its largest batch.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -101,6 +102,70 @@ def snapshot_history(versions: pl.DataFrame, commits: pl.DataFrame, contract: Co
     joins = rows.hstack(before).select(goes_on)[KNOWN_TO + BEFORE]
     last = ~joins.shift(-1, fill_value=False)
     return rows.filter(~joins).with_columns(rows.filter(last)[KNOWN_TO])
+
+
+def snapshot_history_batches(
+    images: Sequence[Iterator[pl.DataFrame]], commits: pl.DataFrame, contract: Contract
+) -> Iterator[pl.DataFrame]:
+    """As ``snapshot_history``, over images that are read side by side: memory is bounded by a batch of each image.
+
+    Args:
+        images: of each write id the rows in key order, batch by batch, with ``_write_id``.
+        commits: as there.
+        contract: as there.
+
+    Returns:
+        Batches by key; the versions of a key are all in one.
+    """
+    key = list(contract.key)
+    pages: list[pl.DataFrame | None] = [None] * len(images)
+    while True:
+        for i, image in enumerate(images):
+            page = pages[i]
+            while page is None or page.is_empty():
+                if (page := next(image, None)) is None:
+                    break
+            pages[i] = page
+        waiting = [page for page in pages if page is not None]
+        if not waiting:
+            return
+        # every row up to the least last key is here: the batches that come have higher keys
+        least = pl.concat([page.select(key).tail(1) for page in waiting]).sort(key).row(0)
+        upto = _not_above(key, least)
+        rows = pl.concat([page.filter(upto) for page in waiting])
+        pages = [None if page is None else page.filter(~upto) for page in pages]
+        yield snapshot_history(rows, commits, contract)
+
+
+def bitemporal_history_batches(
+    batches: Iterable[pl.DataFrame], commits: pl.DataFrame, contract: Contract
+) -> Iterator[pl.DataFrame]:
+    """As ``bitemporal_history``, batch by batch in table order (newest first); a batch may end between two versions."""
+    by = [*contract.key, VALID_FROM]
+    known = _commits(commits)
+    before: pl.DataFrame | None = None
+    for batch in batches:
+        rows = batch.join(known, on=WRITE_ID, how="inner", maintain_order="left")
+        if rows.is_empty():
+            continue
+        names = rows.select(*by, KNOWN_FROM)
+        joined = names if before is None else pl.concat([before, names])
+        newer = pl.when(_is_as_before(by)).then(pl.col(KNOWN_FROM).shift(1)).alias(KNOWN_TO)
+        ends = joined.select(newer)[KNOWN_TO][-len(rows) :]
+        before = names.tail(1)
+        yield rows.with_columns(ends).filter(~pl.col(WITHDRAWN)).drop(WITHDRAWN)
+
+
+def _is_as_before(names: Sequence[str]) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in names)
+
+
+def _not_above(key: Sequence[str], bound: Sequence[Any]) -> pl.Expr:
+    """True where the key is not above the bound, column by column."""
+    found = pl.lit(True)
+    for name, value in reversed(list(zip(key, bound, strict=True))):
+        found = (pl.col(name) < value) | ((pl.col(name) == value) & found)
+    return found
 
 
 def _commits(commits: pl.DataFrame) -> pl.DataFrame:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from datahub_assets.history.bitemporal import apply, merge_image
 from datahub_assets.history.versions import (
     bitemporal_history,
+    bitemporal_history_batches,
     holding_on,
     snapshot_history,
+    snapshot_history_batches,
     standing,
     standing_batches,
 )  # fmt: skip
@@ -120,6 +122,33 @@ def test_snapshot_history_says_at_each_known_time_what_the_image_held(images: li
     for row, following in pairwise(told):
         goes_on = row["key"] == following["key"] and row["known_to"] == following["known_from"]
         assert not goes_on or str((row["price"], row["size"])) != str((following["price"], following["size"]))
+
+
+@given(tables(), st.lists(st.integers(0, 30), max_size=6))
+def test_bitemporal_history_is_the_same_wherever_batches_are_cut(table: Table, cuts: list[int]) -> None:
+    """Pages of a scan end anywhere, also between two versions of one row."""
+    versions, committed, _, _ = table
+    ends = sorted({0, *(min(cut, versions.height) for cut in cuts), versions.height})
+    pages = [versions[start:end] for start, end in pairwise(ends)]
+    by, commits = ["key", "valid_from", "position"], commits_of(committed)
+    whole = bitemporal_history(versions, commits, CONTRACT)
+    found = pl.concat([whole.clear(), *bitemporal_history_batches(pages, commits, CONTRACT)]).sort(by)
+    assert found.equals(whole.sort(by))
+
+
+@given(st.lists(snapshots.image_dicts, max_size=5), st.lists(st.integers(1, 4), min_size=5, max_size=5))
+def test_snapshot_history_is_the_same_however_images_are_cut(images: list[dict[str, Any]], sizes: list[int]) -> None:
+    """Images are read side by side, each in batches of its own size, and every version of a key meets the others."""
+    contract = snapshots.CONTRACT
+    empty = snapshots.image({}).with_columns(_write_id=_id(0))
+    stored = [
+        snapshots.image(rows).with_columns(_write_id=_id(n)).sort(contract.key)
+        for n, rows in enumerate(images, start=1)
+    ]
+    commits = commits_of(list(range(1, len(images) + 1)))
+    pages = [rows.iter_slices(size) for rows, size in zip(stored, sizes, strict=False)]
+    whole = snapshot_history(pl.concat([empty, *stored]), commits, contract)
+    assert pl.concat([whole.clear(), *snapshot_history_batches(pages, commits, contract)]).equals(whole)
 
 
 def test_snapshot_history_has_three_versions_when_a_value_comes_back() -> None:
