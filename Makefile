@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format bench soak hdfs hdfs-stop screenshots wheel constraints clean
+.PHONY: help venv demo test check format bench soak hdfs hdfs-stop hbase hbase-stop screenshots wheel constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z%-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,12 @@ hdfs: $(INSTALLED) ## Start a real HDFS with WebHDFS and HttpFS for development 
 
 hdfs-stop: $(INSTALLED) ## Stop it; its data stay in build/hdfs
 	@$(BIN)/python -m datahub_assets_tests.hadoop stop
+
+hbase: $(INSTALLED) ## Start a real HBase with its Thrift gateway for development (Java 17 and Maven); says its settings
+	@$(BIN)/python -m datahub_assets_tests.hbase start
+
+hbase-stop: $(INSTALLED) ## Stop it; its data stay in build/hbase
+	@$(BIN)/python -m datahub_assets_tests.hbase stop
 
 screenshots: $(INSTALLED) ## Take the pictures in docs/images from the demo, with Chromium
 	$(BIN)/datahub demo --once

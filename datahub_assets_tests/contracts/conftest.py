@@ -12,11 +12,17 @@ from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, TablesAt
 
 
-@pytest.fixture(params=TABLE_STORES)
+def _marks(server: str | None) -> list[pytest.MarkDecorator]:
+    """The mark of tests that need this server."""
+    return [pytest.mark.hbase] if server == "hbase" else []
+
+
+@pytest.fixture(params=[pytest.param(name, marks=_marks(each.server)) for name, each in TABLE_STORES.items()])
 def new_tables(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], TablesAt]:
     """Gives an empty table store with each call."""
-    numbers = count()
-    return lambda: TablesAt(request.param, TABLE_STORES[request.param].empty_place(tmp_path / f"tables{next(numbers)}"))
+    numbers, implementation = count(), TABLE_STORES[request.param]
+    server = request.getfixturevalue(implementation.server) if implementation.server else None
+    return lambda: TablesAt(request.param, implementation.empty_place(server, tmp_path / f"tables{next(numbers)}"))
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.roots import local_folder, open_files
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
+from datahub_assets.stores.tables.hbase import HBaseTableStore
+from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 from datahub_assets_tests.hadoop.server import Hadoop
@@ -20,13 +22,15 @@ Store = TypeVar("Store")
 class Implementation(Generic[Store]):
     """How a test gets an empty place for a store, and how any process opens the store there.
 
-    ``empty_place`` is given a folder of the test's own, which does not exist yet, and names the place. ``cells``: a table
-    store whose rows can have cells; tests of those are skipped for one that cannot yet.
+    ``empty_place`` is given the server that the fixture ``server`` gives (if it needs one) and a folder of the test's own,
+    which does not exist yet, and names the place. ``cells``: a table store whose rows can have cells; tests of those are
+    skipped for one that cannot yet.
     """
 
-    empty_place: Callable[[Path], str]
+    empty_place: Callable[[Any, Path], str]
     open: Callable[[str], Store]
     cells: bool = True
+    server: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,14 @@ class FileImplementation:
     open: Callable[[str], FileStore] = lambda url: open_files(url, WebHdfsOptions(patience_seconds=60))
 
 
+def open_hbase(place: str) -> HBaseTableStore:
+    """The store in HBase that these settings describe."""
+    return HBaseTableStore(HBaseOptions.model_validate_json(place))
+
+
 TABLE_STORES: dict[str, Implementation[TableStore]] = {
-    "embedded": Implementation(str, lambda place: EmbeddedTableStore(Path(place))),
+    "embedded": Implementation(lambda _, folder: str(folder), lambda place: EmbeddedTableStore(Path(place))),
+    "hbase": Implementation(lambda server, _: server.options().model_dump_json(), open_hbase, server="hbase"),
 }
 
 FILE_STORES: dict[str, FileImplementation] = {

@@ -1,19 +1,17 @@
-"""Servers that the workers of one test run share: the first that asks starts one, the last that leaves stops it."""
+"""Hadoop servers that the workers of one test run share."""
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from datahub_assets_tests import sharing
 from datahub_assets_tests.hadoop.java import BUILD, java
 from datahub_assets_tests.hadoop.server import Hadoop, Kind, found, remove, start
 
 
-@contextmanager
-def shared(kind: Kind, folder: Path, run: str) -> Iterator[Hadoop]:
+def shared(kind: Kind, folder: Path, run: str) -> AbstractContextManager[Hadoop]:
     """A server that all workers of the test run share.
 
     Args:
@@ -23,32 +21,11 @@ def shared(kind: Kind, folder: Path, run: str) -> Iterator[Hadoop]:
     """
     java()
     base = BUILD / "tests" / f"{kind}-{run}"
-    users = folder / f"{kind}.users"
-    with _locked(users):
-        # with workers, the server belongs to the process that started them all
-        owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-        server = found(base) or start(kind, base, owner=owner)
-        _count(users, +1)
-    try:
-        yield server
-    finally:
-        with _locked(users):
-            if not _count(users, -1):
-                remove(base)
-
-
-@contextmanager
-def _locked(users: Path) -> Iterator[None]:
-    with users.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _count(users: Path, change: int) -> int:
-    """Users after the change."""
-    count = int(users.read_text() if users.exists() else "0") + change
-    users.write_text(str(count))
-    return count
+    return sharing.shared(
+        folder / f"{kind}.users",
+        lambda owner: found(base) or start(kind, base, owner=owner),
+        lambda _: remove(base),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,81 @@
+"""How HBase is reached: what a site sets below ``[hbase]``. Nothing is connected here; ``hbase_gateways`` does that."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+DEFAULT_FACTORY = "datahub_assets.stores.tables.hbase_connection:connect"
+_GATEWAY = re.compile(r"^(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+)):(?P<port>\d{1,5})$")
+_PREFIX = re.compile(r"^(?:(?:[A-Za-z0-9_]+:)?(?:[A-Za-z0-9_][A-Za-z0-9_.-]*)?|/(?:[^\s:]*/)?)$")
+
+
+class HBaseOptions(BaseModel):
+    """Settings of an HBase (or MapR-DB) and its Thrift 1 gateways."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gateways: tuple[str, ...] = Field(
+        ("127.0.0.1:9090",), min_length=1, description="Thrift gateways as host:port, used in turn."
+    )
+    table_prefix: str = Field(
+        "",
+        description="Put before the names of tables: `datahub:` for an HBase namespace (it must be there), `/apps/datahub/` "
+        "for a folder of MapR, any other text for one of several hubs.",
+    )
+    transport: Literal["buffered", "framed"] = Field("buffered", description="As the gateways are started.")
+    protocol: Literal["binary", "compact"] = Field(
+        "binary", description="As the gateways are started; binary is much faster to read."
+    )
+    compat: Literal["0.92", "0.94", "0.96", "0.98"] = Field("0.98", description="happybase's level for older HBase.")
+    connection: str = Field(
+        DEFAULT_FACTORY,
+        pattern=r"^[\w.]+:\w+$",
+        description="What makes a connection, as module:function: where a site adds TLS or SASL.",
+    )
+    connect_seconds: float = Field(5, gt=0, description="How long a gateway may take to accept a connection.")
+    answer_seconds: float = Field(90, gt=0, description="How long a gateway may take to answer; it retries by itself.")
+    retry_seconds: float = Field(60, ge=0, description="How long to go on trying what failed and can be done again.")
+    set_aside_seconds: float = Field(
+        30, ge=0, description="How long a gateway that failed is not used, if others are there."
+    )
+    write_connections: int = Field(2, ge=1, le=64, description="Connections that one large write uses at once.")
+    read_connections: int = Field(
+        4, ge=1, le=64, description="Ranges of a salted table that one reader reads side by side."
+    )
+    frame_bytes: int = Field(
+        1 << 20,
+        ge=1 << 10,
+        le=64 << 20,
+        description="Size of a request that carries rows; one row may exceed it. A framed gateway refuses more than "
+        "hbase.regionserver.thrift.framed.max_frame_size_in_mb (2 by default).",
+    )
+
+    @field_validator("gateways")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for gateway in value:
+            split_gateway(gateway)
+        return value
+
+    @field_validator("table_prefix")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not _PREFIX.match(value):
+            raise ValueError(f"{value!r} is neither `namespace:`, `/folder/` nor a text of letters, digits and _ . -")
+        return value
+
+
+def split_gateway(gateway: str) -> tuple[str, int]:
+    """Host and port.
+
+    Raises:
+        ValueError: it has another form.
+
+    >>> split_gateway("thrift1.example:9090"), split_gateway("[::1]:9090")
+    (('thrift1.example', 9090), ('::1', 9090))
+    """
+    match = _GATEWAY.match(gateway)
+    if not match or not 0 < int(match["port"]) < 65536:
+        raise ValueError(f"{gateway!r} is no gateway, expected host:port")
+    return match["six"] or match["host"], int(match["port"])

@@ -1,0 +1,65 @@
+"""The HBase that the workers of one test run share, each test in tables of its own."""
+
+import shutil
+import signal
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.stores.tables.hbase_options import HBaseOptions
+from datahub_assets_tests import sharing
+from datahub_assets_tests.hbase.cluster import HOST, Gateway, NotStarted, Processes, Standalone, free_ports
+from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath
+from datahub_assets_tests.servers import require_server
+
+
+@dataclass(frozen=True)
+class HBaseServer:
+    """A running HBase: where its gateways are, and its processes."""
+
+    folder: Path
+    ports: tuple[int, ...]
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """host:port of each gateway."""
+        return tuple(f"{HOST}:{port}" for port in self.ports)
+
+    def options(self, **more: object) -> HBaseOptions:
+        """Settings of a store with tables that no other test has."""
+        given = {"gateways": self.gateways, "table_prefix": f"t{uuid.uuid4().hex[:12]}.", **more}
+        return HBaseOptions.model_validate(given)
+
+    @property
+    def processes(self) -> Processes:
+        """Its processes."""
+        return Processes(self.folder)
+
+
+@pytest.fixture(scope="session")
+def hbase(run_folder: Path, testrun_uid: str) -> Iterator[HBaseServer]:
+    """A real HBase with one Thrift gateway. Tests keep to tables of their own and do not stop it."""
+    try:
+        classpath()
+        folder = BUILD / f"tests-{testrun_uid}"
+        with sharing.shared(run_folder / "hbase.users", lambda owner: _running(folder, owner), _remove) as server:
+            yield server
+    except (NoJava, NotStarted) as error:
+        require_server("HBase", str(error))
+
+
+def _running(folder: Path, owner: int) -> HBaseServer:
+    told = folder / "port"
+    if not told.exists():
+        gateway = Gateway(free_ports(1)[0])
+        Standalone(folder, owner).start(gateway)
+        told.write_text(str(gateway.port))
+    return HBaseServer(folder, (int(told.read_text()),))
+
+
+def _remove(server: HBaseServer) -> None:
+    server.processes.end_all(signal.SIGKILL)  # nobody needs the data any more
+    shutil.rmtree(server.folder, ignore_errors=True)
