@@ -138,7 +138,11 @@ def custom_findings(hub: Hub, dataset: str, position: int, change: Change) -> It
                 continue
             yield Finding(name, True, f"{rows.height} rows pass")
             continue
-        passed = bool(check(rows))
+        try:
+            passed = bool(check(rows))
+        except Exception as error:  # what is committed is not undone by a check that cannot be made
+            yield Finding(name, False, f"{reference} failed with {type(error).__name__}: {error}", severe=True)
+            continue
         yield Finding(name, passed, f"{reference} says {'true' if passed else 'false'} of {rows.height} rows")
 
 

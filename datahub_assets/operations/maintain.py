@@ -22,6 +22,8 @@ LEFTOVER_AGE_SECONDS = 24 * 3600.0
 """Temporary files are of writers that died when nothing was written to them for so long."""
 SNAPSHOT_AGE = timedelta(days=1)
 """Iceberg snapshots are kept so long for engines that still read them."""
+FAILED = "failed"
+"""Name of what a task is when a store refused it."""
 SMALL_BYTES = 4 << 20
 MIN_COMPACTED = 8
 """So many partitions of a month with less than ``SMALL_BYTES`` become one file, once a later month has begun."""
@@ -84,7 +86,7 @@ def maintain_all(hub: Hub, plan: Sequence[Expiring] = (), *, reindex: bool = Fal
         try:
             yield from task()
         except DatahubError as error:
-            yield Done("failed", None, 1, str(error))
+            yield Done(FAILED, None, 1, str(error))
 
 
 def compact(hub: Hub, extract: str) -> Iterator[Done]:

@@ -8,13 +8,13 @@ import logging
 import smtplib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 
 from tenacity import retry, stop_after_attempt, wait_exponential
 
-from datahub_assets.operations.expectations import status
+from datahub_assets.errors import StoreConflict
+from datahub_assets.operations.expectations import Status
 from datahub_assets.operations.follow import Step
 from datahub_assets.operations.hub import Hub
 from datahub_assets.settings import Notifications
@@ -23,9 +23,13 @@ TIMEOUT_SECONDS = 10
 _LOG = logging.getLogger(__name__)
 
 
+LATE, FAILED, REJECTED, CONFLICT, SET_ASIDE = "late", "failed", "rejected", "conflict", "set aside"
+"""Kinds of notices."""
+
+
 @dataclass(frozen=True)
 class Notice:
-    """One thing to tell. ``kind``: late, failed, rejected, conflict or set aside."""
+    """One thing to tell, of one of the kinds above."""
 
     kind: str
     dataset: str
@@ -35,20 +39,24 @@ class Notice:
 
 
 def notify(hub: Hub, notices: Iterable[Notice]) -> int:
-    """Each notice is sent to every receiver that is set; returns how many sendings failed."""
+    """Each notice is sent to every receiver that is set; returns how many sendings failed.
+
+    A receiver that does not take one is not tried with the others of the call: the work must not wait for it many times.
+    """
     settings, failed = hub.settings.notifications, 0
+    receivers: dict[str, Callable[[Notice], None]] = {}
+    if settings.webhook_url:
+        receivers["webhook"] = partial(_post, settings.webhook_url)
+    if settings.email_to:
+        receivers["e-mail"] = partial(_mail, settings)
     for notice in notices:
-        sendings: list[Callable[[], None]] = []
-        if settings.webhook_url:
-            sendings.append(partial(_post, settings.webhook_url, notice))
-        if settings.email_to:
-            sendings.append(partial(_mail, settings, notice))
-        for send in sendings:
+        for name, send in list(receivers.items()):
             try:
-                send()
+                send(notice)
             except OSError as error:  # those of requests and smtplib are such
-                failed += 1
-                _LOG.warning("notification not sent: %s (%s)", notice.title, error)
+                del receivers[name]
+                _LOG.warning("notification not sent by %s, nor those after it: %s (%s)", name, notice.title, error)
+        failed += bool(settings.webhook_url) + bool(settings.email_to) - len(receivers)
     return failed
 
 
@@ -56,28 +64,24 @@ def step_notices(hub: Hub, step: Step) -> list[Notice]:
     """What a step of catching up gives reason to tell."""
     name = step.dataset or "landing"
     if step.error:
-        kind = "conflict" if step.error.retry_helps else "failed"
+        kind = CONFLICT if isinstance(step.error, StoreConflict) else FAILED
         return [Notice(kind, name, f"{name}: {step.error.what}", str(step.error), link_to(hub, name))]
     if step.received and step.received.outcome == "set aside":
         text = f"{step.received.name} was set aside: {step.received.reason}"
-        return [Notice("set aside", name, f"{step.received.name} set aside", text, link_to(hub, name))]
+        return [Notice(SET_ASIDE, name, f"{step.received.name} set aside", text, link_to(hub, name))]
     return [
-        Notice("rejected", name, f"{name} {change.partition or change.observed}: {change.rejected} rows rejected",
+        Notice(REJECTED, name, f"{name} {change.partition or change.observed}: {change.rejected} rows rejected",
                f"{change.rejected} of {change.rows_read} rows; see: datahub rejects show {change.rejects}", link_to(hub, name))
         for change in (step.commit.changes if step.commit else ()) if change.rejected
     ]  # fmt: skip
 
 
-def late_notices(hub: Hub, position: int, now: datetime) -> list[Notice]:
-    """Datasets whose newest expected business date is not there."""
-    found = [status(hub, dataset, position, now) for dataset in hub.catalogue.datasets]
-    return [
-        Notice(
-            "late", one.dataset, f"{one.dataset} is late",
-            f"expected {one.expected_date}, last is {one.last_date}", link_to(hub, one.dataset),
-        )
-        for one in found if one.state == "late"
-    ]  # fmt: skip
+def late_notice(hub: Hub, found: Status) -> Notice | None:
+    """What to tell of a dataset whose newest expected business date is not there; None when it is."""
+    if found.state not in ("late", "empty") or not found.expected_date:
+        return None
+    text = f"expected {found.expected_date}, last is {found.last_date}"
+    return Notice(LATE, found.dataset, f"{found.dataset} is late", text, link_to(hub, found.dataset))
 
 
 def link_to(hub: Hub, dataset: str) -> str:

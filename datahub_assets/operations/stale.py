@@ -4,7 +4,7 @@ This is what the sensors ask, so that a correction flows downstream whatever cau
 cursor.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,11 +17,15 @@ from datahub_assets.schema.contract import Shape
 
 @dataclass(frozen=True)
 class Stale:
-    """Partitions to be made anew, in order, and why (a text that differs whenever the cause does)."""
+    """Partitions to be made anew, in order, and for each why: a text that differs whenever the cause does."""
 
     dataset: str
-    days: tuple[date, ...]
-    cause: str
+    causes: Mapping[date, str]
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The partitions."""
+        return tuple(self.causes)
 
 
 def stale_structured(hub: Hub, dataset: str, position: int) -> Stale:
@@ -33,22 +37,25 @@ def stale_structured(hub: Hub, dataset: str, position: int) -> Stale:
         held = {partition: change.deliveries for partition, (_, change) in hub.log.changes(dataset, position).items()}
         behind = [day for day, receipt in newest.items() if receipt not in held.get(day.isoformat(), ())]
         days = [day for day in behind if _receipts(hub, dataset, day, position) != held.get(day.isoformat(), ())]
-    days = sorted(set(days))
-    return Stale(dataset, tuple(days), ",".join(f"{day}:{newest[day][0]}.{newest[day][1]}" for day in days))
+    return Stale(dataset, {day: delivery_cause(newest[day]) for day in sorted(set(days))})
+
+
+def delivery_cause(receipt: tuple[int, int]) -> str:
+    """The cause of a structured partition: the newest delivery that touches it."""
+    return f"{receipt[0]}.{receipt[1]}"
 
 
 def stale_extract(hub: Hub, extract: str, position: int, finder: InputFinder | None = None) -> Stale:
     """Business dates of an extract whose inputs are all there and are not those it was made from."""
     finder = finder or InputFinder(hub, position)
     current = hub.log.changes(extract, position)
-    days, causes = [], []
+    causes: dict[date, str] = {}
     for day in candidate_dates(hub, extract, position):
         inputs = finder.inputs(extract, day)
         found = current.get(day.isoformat())
         if not inputs.missing and (found is None or found[1].inputs != inputs.inputs):
-            days.append(day)
-            causes.append(f"{day}:" + ".".join(str(one.write_id) for one in inputs.inputs))
-    return Stale(extract, tuple(days), ",".join(causes))
+            causes[day] = ".".join(str(one.write_id) for one in inputs.inputs)
+    return Stale(extract, causes)
 
 
 def candidate_dates(hub: Hub, extract: str, position: int) -> Iterable[date]:

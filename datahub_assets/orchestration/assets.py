@@ -2,34 +2,35 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
-from datahub_assets.errors import DeliveryMissing
-from datahub_assets.history.log import Change, Delivery, render_instant
+from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
+from datahub_assets.history.log import Delivery
 from datahub_assets.operations import checks
 from datahub_assets.operations.drops import drop_missing
-from datahub_assets.operations.follow import structure_any
+from datahub_assets.operations.follow import Step, structure_any
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.inputs import InputFinder
+from datahub_assets.operations.notify import notify, step_notices
 from datahub_assets.operations.project import project
 from datahub_assets.operations.publish import publish
-from datahub_assets.operations.read import read
-from datahub_assets.operations.receive import expected_file, look, receive
+from datahub_assets.operations.receive import Received, expected_file, look, receive
 from datahub_assets.operations.structure import Commit
 from datahub_assets.orchestration import metadata
+from datahub_assets.orchestration.behind import settle_refused
+from datahub_assets.orchestration.commits import day_of, raw_report, record_days, standing_report
 from datahub_assets.orchestration.failures import RETRY, as_failure
 from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key, op_name, pool
 from datahub_assets.orchestration.partitions import partitions_of, wanted_days
-from datahub_assets.orchestration.reporting import Report, log_checks, log_materialization, recorded
+from datahub_assets.orchestration.reporting import log_checks, recorded
 from datahub_assets.orchestration.resource import HubResource
-from datahub_assets.schema.contract import Shape
 
 BACKFILL = dg.BackfillPolicy.multi_run(25)
 
@@ -54,10 +55,11 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) ->
     @_asset(catalogue, declared, RAW, today, kinds, extra, "raw_files")
     def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
         with as_failure(context):
-            opened, days = hub.open(context.run_id), wanted_days(context)
-            deliveries = _received(opened, declared.dataset, days, is_patient=TRIGGER in context.run.tags)
-            reports = {day.isoformat(): Report(*raw_report(found)) for day, found in deliveries.items()}
-            yield from recorded(context, key, reports, [d for found in deliveries.values() for d in found])
+            opened, days = hub.open(context.run.run_id), wanted_days(context)
+            taken = _take(opened, declared.dataset, days)
+            reports = {day.isoformat(): raw_report(found) for day, found in taken.deliveries.items()}
+            yield from recorded(context, key, reports, [d for found in taken.deliveries.values() for d in found])
+            taken.require(opened, declared.dataset, days, is_patient=TRIGGER in context.run.tags)
 
     return made
 
@@ -77,11 +79,14 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: d
     @_asset(catalogue, declared, STRUCTURED, today, {"table", "silver"}, extra, "tables", ins=ins)
     def made(context: dg.AssetExecutionContext, hub: HubResource, deliveries: list[Delivery]) -> Iterator[Any]:
         with as_failure(context):
-            opened, days = hub.open(context.run_id), wanted_days(context)
+            opened, days = hub.open(context.run.run_id), wanted_days(context)
             if TRIGGER in context.run.tags:
                 days = [day for day in days if any(day in delivery.business_dates for delivery in deliveries)]
             commit = structure_any(opened, declared.dataset, days) if days else Commit()
             yield from _committed(context, opened, STRUCTURED, declared.dataset, days, commit)
+            notify(opened, step_notices(opened, Step(declared.dataset, commit=commit)))
+            refused = {(declared.dataset, day) for refusal in commit.refused for day in refusal.days}
+            settle_refused(context, opened, refused)
             commit.require(days)
 
     return made
@@ -112,7 +117,7 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date)
     @_asset(catalogue, declared, PUBLISHED, today, {"parquet", "iceberg", "gold"}, extra, "extracts", deps=deps)
     def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
         with as_failure(context):
-            opened, days = hub.open(context.run_id), wanted_days(context)
+            opened, days = hub.open(context.run.run_id), wanted_days(context)
             if TRIGGER in context.run.tags:
                 finder = InputFinder(opened, opened.log.last())
                 days = [day for day in days if not finder.inputs(declared.dataset, day).missing]
@@ -124,41 +129,6 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date)
             yield from _committed(context, opened, PUBLISHED, declared.dataset, days, commit)
 
     return made
-
-
-def change_report(hub: Hub, dataset: str, position: int, change: Change, *, rich: bool = True) -> Report:
-    """What Dagster is told of one committed scope. ``rich``: with a preview and a chart."""
-    shown = metadata.change_metadata(change, position, render_instant(hub.log.entry(position).known_at))
-    if rich:
-        days = [date.fromisoformat(change.partition)] if change.partition else None
-        sample = next((t.slice(0, metadata.PREVIEW_ROWS) for t in read(hub, dataset, position, days) if len(t)), None)
-        if sample is not None:
-            shown["preview"] = metadata.preview(pl.DataFrame(sample))
-        counts = {p: found.rows for p, (_, found) in hub.log.changes(dataset, hub.log.last()).items() if p}
-        shown["rows by partition"] = metadata.row_chart(counts)
-        shown["dagster/row_count"] = sum(counts.values()) or change.rows
-    if change.files:
-        shown["dagster/uri"] = hub.files.url(change.files[0].path)
-    findings = tuple(checks.partition_findings(hub, dataset, position, change))
-    return Report(shown, change.digest, findings)
-
-
-def raw_report(deliveries: Sequence[Delivery]) -> tuple[dict[str, Any], str]:
-    """What Dagster is told of the deliveries of a business date, and their data version."""
-    rows = [
-        (d.name, d.size, d.sha256[:12], render_instant(d.arrived_at), f"{d.receipt[0]}.{d.receipt[1]}")
-        for d in deliveries
-    ]
-    shown = {
-        "deliveries": dg.MetadataValue.md(
-            metadata.markdown_table(("file", "bytes", "sha256", "arrived", "receipt"), rows)
-        ),
-        "bytes": sum(d.size for d in deliveries),
-        "files": len(deliveries),
-        "corrections": max(len(deliveries) - 1, 0),
-        "dagster/uri": f"vault/deliveries/{deliveries[-1].feed}/{deliveries[-1].sha256}",
-    }
-    return shown, deliveries[-1].sha256[:16]
 
 
 def _asset(
@@ -228,41 +198,50 @@ def _committed(
     """Events for the wanted days; days that a delivery changed besides are logged one by one."""
     key, position = asset_key(layer, dataset), hub.log.last()
     refused = {day for refusal in commit.refused for day in refusal.days}
-    reports = {day.isoformat(): _day_report(hub, dataset, day, position) for day in days if day not in refused}
+    reports = {day.isoformat(): standing_report(hub, dataset, day, position) for day in days if day not in refused}
     yield from recorded(context, key, {day: report for day, report in reports.items() if report}, commit)
-    besides = {c.partition: c for c in commit.changes if c.partition and c.partition not in reports}
-    for partition, change in besides.items():
-        log_materialization(context, key, partition, change_report(hub, dataset, position, change))
+    besides = {day for change in commit.changes if (day := day_of(change)) and day.isoformat() not in reports}
+    record_days(context, hub, layer, dataset, besides)
     log_checks(context, key, {None: tuple(checks.dataset_findings(hub, dataset, position, hub.clock()))})
 
 
-def _day_report(hub: Hub, dataset: str, day: date, position: int) -> Report | None:
-    """What stands for a business date: of a bitemporal dataset the latest commit of an image observed on it."""
-    declared = hub.dataset(dataset)
-    if isinstance(declared, StructuredDataset) and declared.shape is Shape.BITEMPORAL:
-        found = [(at, change) for at, change in hub.log.all_changes(dataset, position) if change.observed == day]
-        return change_report(hub, dataset, *found[-1]) if found else None
-    latest = hub.log.change(dataset, day.isoformat(), position)
-    return change_report(hub, dataset, *latest) if latest else None
+@dataclass
+class _Taken:
+    """What was found in landing and in the vault for the wanted days."""
+
+    deliveries: dict[date, list[Delivery]]
+    set_aside: list[Received]
+
+    def require(self, hub: Hub, dataset: str, days: Sequence[date], *, is_patient: bool) -> None:
+        """Nothing happens when no file of the feed had to be set aside, and each day has one (or somebody waits for it).
+
+        Raises:
+            DeliveryMalformed: a file could not be read at all.
+            DeliveryMissing: says which files are expected where.
+        """
+        if self.set_aside:
+            raise DeliveryMalformed(
+                "Files were set aside", where=dataset, got=", ".join(each.name for each in self.set_aside),
+                expected="files that can be read as declared", remedy="See them: datahub deliveries; ask for corrected ones",
+                problems=[each.reason for each in self.set_aside],
+            )  # fmt: skip
+        missing = [day for day in days if day not in self.deliveries]
+        if missing and not is_patient:
+            raise DeliveryMissing(
+                "No delivery", where=f"{dataset} {', '.join(day.isoformat() for day in missing)}",
+                got="no complete file in landing",
+                expected=", ".join(expected_file(hub, dataset, day) for day in missing[:5]),
+                remedy="Wait for the provider, or land the file; the landing sensor picks it up",
+            )  # fmt: skip
 
 
-def _received(hub: Hub, dataset: str, days: Sequence[date], *, is_patient: bool) -> dict[date, list[Delivery]]:
-    """Deliveries of the days, after looking into landing for them. A person is told which files are missing."""
-    for arrival in look(hub, dataset).ready:
-        if arrival.identity.business_date in (*days, None):
-            receive(hub, arrival)
+def _take(hub: Hub, dataset: str, days: Sequence[date]) -> _Taken:
+    """The deliveries of the days, after looking into landing for them."""
+    arrivals = [each for each in look(hub, dataset).ready if each.identity.business_date in (*days, None)]
+    received = [receive(hub, arrival) for arrival in arrivals]
     position = hub.log.last()
     found = {day: hub.log.deliveries(dataset, position, day) for day in days}
-    missing = [day for day in days if not found[day]]
-    if missing and not is_patient:
-        raise DeliveryMissing(
-            "No delivery",
-            where=f"{dataset} {', '.join(day.isoformat() for day in missing)}",
-            got="no complete file in landing",
-            expected=", ".join(expected_file(hub, dataset, day) for day in missing[:5]),
-            remedy="Wait for the provider, or land the file; the landing sensor picks it up",
-        )
-    return {day: deliveries for day, deliveries in found.items() if deliveries}
+    return _Taken({day: told for day, told in found.items() if told}, [r for r in received if r.outcome == "set aside"])
 
 
 def _tags(declared: StructuredDataset | ExtractDataset) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Settings and catalogue → Dagster definitions."""
 
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
@@ -16,8 +17,13 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
-def build_definitions(settings: Settings) -> dg.Definitions:
+def build_definitions(settings: Settings, own: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
     """Assets, checks, IO managers, sensors and schedules of the hub that the settings describe.
+
+    Args:
+        settings: of the hub.
+        own: assets of your own. One with the key of a dataset's asset takes its place, e.g.
+            ``asset_key(STRUCTURED, "risk/var")`` with ``io_manager_key="tables"``: the frame that it returns is committed.
 
     Raises:
         DeclarationError: the catalogue is wrong; all problems are told.
@@ -25,7 +31,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     catalogue = load(settings.catalogue)
     hub = HubResource(home=str(settings.home))
     return dg.Definitions(
-        assets=catalogue_assets(catalogue, settings.now().date()),
+        assets=[*_unless_replaced(catalogue_assets(catalogue, settings.now().date()), own), *own],
         jobs=list(JOBS),
         sensors=list(SENSORS),
         schedules=schedules(catalogue),
@@ -37,3 +43,10 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             "extracts": ExtractIOManager(hub=hub),
         },
     )
+
+
+def _unless_replaced(
+    assets: Iterable[dg.AssetsDefinition], own: Iterable[dg.AssetsDefinition]
+) -> Iterator[dg.AssetsDefinition]:
+    replaced = {key for asset in own for key in asset.keys}
+    return (asset for asset in assets if asset.key not in replaced)

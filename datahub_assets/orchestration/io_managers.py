@@ -5,23 +5,27 @@ what they say is really there. Assets of your own can hand over frames and take 
 declared dataset has them committed, and one that takes a dataset's asset as input gets its rows at the run's position.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from datahub_assets.errors import StoreCorrupt
+from datahub_assets.catalogue.models import StructuredDataset
+from datahub_assets.errors import DeliveryMalformed, StoreCorrupt
 from datahub_assets.history.log import Delivery
 from datahub_assets.operations.frames import commit_frame
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.publish import extract_contract
 from datahub_assets.operations.read import read
 from datahub_assets.operations.structure import Commit
+from datahub_assets.orchestration.failures import as_failure
 from datahub_assets.orchestration.names import dataset_of
 from datahub_assets.orchestration.resource import HubResource, held_position
+from datahub_assets.schema.contract import BUSINESS_DATE, VALID_FROM, VALID_TO, Shape
 from datahub_assets.stores.vault import delivery_path
 
 if TYPE_CHECKING:
@@ -41,19 +45,25 @@ class RawFileIOManager(dg.ConfigurableIOManager):
         Raises:
             StoreCorrupt: the vault lacks one.
         """
-        hub = self.hub.open(context.run_id)
-        for delivery in obj:
-            if not hub.files.exists(delivery_path(delivery)):
-                raise StoreCorrupt(
-                    "Delivery missing in the vault", where=delivery_path(delivery), expected=f"{delivery.size} bytes"
-                )
+        with as_failure():
+            hub = self.hub.open(context.run_id)
+            for delivery in obj:
+                if not hub.files.exists(delivery_path(delivery)):
+                    raise StoreCorrupt(
+                        "Delivery missing in the vault",
+                        where=delivery_path(delivery),
+                        expected=f"{delivery.size} bytes",
+                    )
 
     def load_input(self, context: dg.InputContext) -> list[Delivery]:
         """The deliveries that the wanted business dates are made from, in the order of deliveries."""
-        hub, dataset = self.hub.open(_run_id(context)), dataset_of(context.asset_key)
-        position = hub.log.last()
-        found = {d.receipt: d for day in _days(context) for d in hub.log.standing_deliveries(dataset, position, day)}
-        return [found[receipt] for receipt in sorted(found)]
+        with as_failure():
+            hub, dataset = self.hub.open(_run_id(context)), dataset_of(context.asset_key)
+            position = hub.log.last()
+            found = {
+                d.receipt: d for day in _days(context) for d in hub.log.standing_deliveries(dataset, position, day)
+            }
+            return [found[receipt] for receipt in sorted(found)]
 
 
 class _DatasetIOManager(dg.ConfigurableIOManager):
@@ -62,11 +72,14 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
     hub: HubResource
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The rows of the wanted business dates: a pyarrow table, or polars or pandas where the parameter's type says so."""
-        hub, dataset = self._opened(_run_id(context)), dataset_of(context.asset_key)
-        days = _days(context) if context.has_asset_partitions else None
-        tables = list(read(hub, dataset, held_position(hub), days))
-        table = pa.concat_tables([_schema(hub, dataset).empty_table(), *tables])
+        """The rows of the wanted business dates: a pyarrow table, or polars or pandas where the parameter's type says so.
+
+        Of a bitemporal dataset those that hold on one of the days from the first to the last of the wanted dates.
+        """
+        with as_failure():
+            hub, dataset = self._opened(_run_id(context)), dataset_of(context.asset_key)
+            days = _days(context) if context.has_asset_partitions else None
+            table = pa.concat_tables([_schema(hub, dataset).empty_table(), *_rows(hub, dataset, days)])
         wanted = context.dagster_type.typing_type
         if wanted is pl.DataFrame:
             return pl.DataFrame(table)
@@ -91,12 +104,17 @@ class HBaseIOManager(_DatasetIOManager):
     """Rows of structured datasets in the hub's tables: HBase or MapR-DB, or the embedded store."""
 
     def handle_output(self, context: dg.OutputContext, obj: "Commit | Frame") -> None:
-        """A commit is really in the log; a frame is checked against the contract and committed as the partition's image."""
-        hub = self._opened(context.run_id)
-        if not isinstance(obj, Commit):
-            (day,) = _days(context)
-            obj = commit_frame(hub, dataset_of(context.asset_key), day, _arrow(obj))
-        self._require_committed(hub, obj)
+        """A commit is really in the log; a frame is held to the contract and committed as the partition's image.
+
+        The frame of a run over several partitions tells the day of each row in ``business_date``.
+        """
+        with as_failure():
+            hub, dataset = self._opened(context.run_id), dataset_of(context.asset_key)
+            if isinstance(obj, Commit):
+                self._require_committed(hub, obj)
+                return
+            for day, rows in _by_day(dataset, _days(context), _arrow(obj)).items():
+                self._require_committed(hub, commit_frame(hub, dataset, day, rows))
 
 
 class ExtractIOManager(_DatasetIOManager):
@@ -104,16 +122,49 @@ class ExtractIOManager(_DatasetIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Commit) -> None:
         """The commit is in the log and its files are there."""
-        hub = self._opened(context.run_id)
-        self._require_committed(hub, obj)
-        for file in (file for change in obj.changes for file in change.files):
-            if not hub.files.exists(file.path):
-                raise StoreCorrupt("Extract file missing", where=file.path, expected=f"{file.size} bytes")
+        with as_failure():
+            hub = self._opened(context.run_id)
+            self._require_committed(hub, obj)
+            for file in (file for change in obj.changes for file in change.files):
+                if not hub.files.exists(file.path):
+                    raise StoreCorrupt("Extract file missing", where=file.path, expected=f"{file.size} bytes")
 
 
 def _schema(hub: Hub, dataset: str) -> pa.Schema:
     contract = extract_contract(hub, dataset) if dataset in hub.catalogue.extracts else hub.contract(dataset)
     return contract.arrow_schema
+
+
+def _rows(hub: Hub, dataset: str, days: list[date] | None) -> Iterator[pa.Table]:
+    position, declared = held_position(hub), hub.dataset(dataset)
+    is_dated = isinstance(declared, StructuredDataset) and declared.shape is Shape.BITEMPORAL
+    for table in read(hub, dataset, position, days):
+        yield table.filter(_holding(days)) if is_dated and days else table
+
+
+def _holding(days: list[date]) -> pc.Expression:
+    """Rows that hold on one of the days from the first to the last."""
+    ends = pc.field(VALID_TO).is_null() | (pc.field(VALID_TO) > pa.scalar(min(days), pa.date32()))
+    return (pc.field(VALID_FROM) <= pa.scalar(max(days), pa.date32())) & ends
+
+
+def _by_day(dataset: str, days: list[date], rows: pa.Table) -> dict[date, pa.Table]:
+    """The rows of each partition of the run; the one partition's rows need not tell the day.
+
+    Raises:
+        DeliveryMalformed: nothing tells which rows are of which partition, or some are of none.
+    """
+    if len(days) == 1:
+        return {days[0]: rows}
+    where, expected = f"{dataset} {min(days)} to {max(days)}", f"the {len(days)} days of the run in {BUSINESS_DATE}"
+    if BUSINESS_DATE not in rows.column_names:
+        raise DeliveryMalformed("Rows tell no day", where=where, got=", ".join(rows.column_names), expected=expected)
+    told = rows[BUSINESS_DATE].cast(pa.date32())
+    found = {day: rows.filter(pc.equal(told, pa.scalar(day, pa.date32()))) for day in days}
+    if sum(map(len, found.values())) != len(rows) or not all(map(len, found.values())):
+        got = ", ".join(sorted(str(day) for day in told.unique().to_pylist()))
+        raise DeliveryMalformed("Rows are of other days", where=where, got=got, expected=expected)
+    return found
 
 
 def _arrow(frame: Frame) -> pa.Table:

@@ -4,25 +4,25 @@ Catching up records what it made as materialisations of the assets that are conc
 a loaded history as if each day had been run.
 """
 
-from collections import defaultdict
-from datetime import date
+from collections.abc import Iterator
 
 import dagster as dg
+from dagster import RunsFilter
 
-from datahub_assets.catalogue.calendars import IRREGULAR
-from datahub_assets.history.log import Change
 from datahub_assets.operations import checks
 from datahub_assets.operations.drops import drop_missing
+from datahub_assets.operations.expectations import Status, status
 from datahub_assets.operations.follow import Step, catch_up, follow
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.maintain import expiring, maintain_all
-from datahub_assets.operations.notify import late_notices, notify, step_notices
+from datahub_assets.operations.maintain import FAILED, expiring, maintain_all
+from datahub_assets.operations.notify import late_notice, notify, step_notices
 from datahub_assets.operations.project import project
-from datahub_assets.orchestration.assets import change_report, raw_report
-from datahub_assets.orchestration.failures import failure
-from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, asset_key
-from datahub_assets.orchestration.partitions import editions_of
-from datahub_assets.orchestration.reporting import Report, log_checks, log_materialization
+from datahub_assets.orchestration.behind import behind, settle_refused
+from datahub_assets.orchestration.causes import is_settled
+from datahub_assets.orchestration.commits import record_missing, record_steps
+from datahub_assets.orchestration.failures import as_failure
+from datahub_assets.orchestration.names import PUBLISHED, STRUCTURED, TOLD, asset_key
+from datahub_assets.orchestration.reporting import log_checks
 from datahub_assets.orchestration.resource import HubResource
 
 CATCH_UP, JUDGE, MAINTAIN = "catch_up", "judge", "maintain"
@@ -33,19 +33,31 @@ CATCH_UP, JUDGE, MAINTAIN = "catch_up", "judge", "maintain"
     description="Receive all that is complete in landing; structure and publish what is behind.",
 )
 def _catch_up(context: dg.OpExecutionContext, hub: HubResource) -> None:
-    opened = hub.open(context.run_id)
-    steps = []
-    for step in (*catch_up(opened), *follow(opened, opened.catalogue.structured)):
-        context.log.info(_told(step)) if not step.error else context.log.error(_told(step))
-        steps.append(step)
-    _record(context, opened, steps)
-    project(opened)
-    dropped = [one for name in opened.catalogue.extracts for one in drop_missing(opened, name)]
-    context.log.info(f"{len(dropped)} partitions dropped as files")
-    notify(opened, [notice for step in steps for notice in step_notices(opened, step)])
-    errors = [step.error for step in steps if step.error]
-    if errors:
-        raise failure(errors[0])
+    with as_failure(context):
+        opened = hub.open(context.run.run_id)
+        steps: list[Step] = []
+        try:
+            for step in _steps(context.instance, opened):
+                context.log.info(_told(step)) if not step.error else context.log.error(_told(step))
+                steps.append(step)
+        finally:  # what was committed is recorded, however the rest ended
+            record_steps(context, opened, steps)
+        hopeless = [step for step in steps if step.error and not step.error.retry_helps]
+        settle_refused(context, opened, {(str(step.dataset), day) for step in hopeless for day in step.days})
+        project(opened)
+        dropped = [one for name in opened.catalogue.extracts for one in drop_missing(opened, name)]
+        context.log.info(f"{len(dropped)} partitions dropped as files")
+        notify(opened, [notice for step in steps for notice in step_notices(opened, step)])
+        context.instance.add_run_tags(context.run.run_id, {TOLD: "yes"})
+        errors = [step.error for step in steps if step.error]
+        if errors:
+            raise next((error for error in errors if error.retry_helps), errors[0])
+
+
+def _steps(instance: dg.DagsterInstance, hub: Hub) -> Iterator[Step]:
+    tried = {(each.dataset, each.day, each.why) for each in behind(hub) if is_settled(instance, each.cause)}
+    yield from catch_up(hub, tried=tried)
+    yield from follow(hub, hub.catalogue.structured, tried)
 
 
 @dg.job(name=CATCH_UP, executor_def=dg.in_process_executor, description=_catch_up.description)
@@ -59,14 +71,23 @@ def catch_up_job() -> None:
     description="Mark what is late or incomplete, by calendar and commit log, and tell of it.",
 )
 def _judge(context: dg.OpExecutionContext, hub: HubResource) -> None:
-    opened = hub.open(context.run_id)
-    now, position = opened.clock(), opened.log.last()
-    for dataset in opened.catalogue.datasets:
-        layer = STRUCTURED if dataset in opened.catalogue.structured else PUBLISHED
-        log_checks(
-            context, asset_key(layer, dataset), {None: tuple(checks.dataset_findings(opened, dataset, position, now))}
-        )
-    notify(opened, late_notices(opened, position, now))
+    with as_failure(context):
+        opened = hub.open(context.run.run_id)
+        now, position = opened.clock(), opened.log.last()
+        for dataset in opened.catalogue.datasets:
+            layer = STRUCTURED if dataset in opened.catalogue.structured else PUBLISHED
+            found = tuple(checks.dataset_findings(opened, dataset, position, now))
+            log_checks(context, asset_key(layer, dataset), {None: found})
+            _tell_when_late(context, opened, status(opened, dataset, position, now))
+        recorded = record_missing(context, opened)
+        context.log.info(f"{recorded} partitions recorded that were committed elsewhere")
+
+
+def _tell_when_late(context: dg.OpExecutionContext, hub: Hub, found: Status) -> None:
+    """A business date that is late is told once, not at each look."""
+    notice, tag = late_notice(hub, found), {f"datahub/late/{found.dataset}": str(found.expected_date)}
+    if notice and not context.instance.get_run_records(RunsFilter(tags=tag), limit=1) and not notify(hub, [notice]):
+        context.instance.add_run_tags(context.run.run_id, tag)
 
 
 @dg.job(name=JUDGE, executor_def=dg.in_process_executor, description=_judge.description)
@@ -77,9 +98,16 @@ def judge_job() -> None:
 
 @dg.op(name="maintain_hub", description="Catch up copies, projections and drops; compact; remove what nobody can read.")
 def _maintain(context: dg.OpExecutionContext, hub: HubResource) -> None:
-    opened = hub.open(context.run_id)
-    for done in maintain_all(opened, expiring(opened)):
-        context.log.info(f"{done.task} {done.dataset or ''}: {done.count} {done.what}")
+    with as_failure(context):
+        opened = hub.open(context.run.run_id)
+        done = list(maintain_all(opened, expiring(opened)))
+        for each in done:
+            context.log.info(f"{each.task} {each.dataset or ''}: {each.count} {each.what}")
+        failed = [each.what for each in done if each.task == FAILED]
+        if failed:
+            raise dg.Failure(
+                f"{len(failed)} of the tasks failed", metadata={"tasks": "\n".join(failed)}, allow_retries=False
+            )
 
 
 @dg.job(name=MAINTAIN, executor_def=dg.in_process_executor, description=_maintain.description)
@@ -97,39 +125,3 @@ def _told(step: Step) -> str:
     return (
         f"{step.dataset}: {', '.join(f'{c.partition or c.observed} {c.rows} rows' for c in changes) or 'nothing new'}"
     )
-
-
-def _record(context: dg.OpExecutionContext, hub: Hub, steps: list[Step]) -> None:
-    """What was made is recorded, each partition once, as it stands now."""
-    touched: dict[tuple[str, str], dict[str, Change | None]] = defaultdict(dict)
-    for step in steps:
-        delivery = step.received.delivery if step.received else None
-        if delivery:
-            for day in delivery.business_dates:
-                touched[RAW, delivery.feed][day.isoformat()] = None
-        for change in step.commit.changes if step.commit else ():
-            layer = STRUCTURED if change.dataset in hub.catalogue.structured else PUBLISHED
-            touched[layer, change.dataset][change.partition or str(change.observed)] = change
-    for (layer, dataset), partitions in touched.items():
-        _record_dataset(context, hub, layer, dataset, partitions)
-
-
-def _record_dataset(
-    context: dg.OpExecutionContext, hub: Hub, layer: str, dataset: str, partitions: dict[str, Change | None]
-) -> None:
-    key, position, reports = asset_key(layer, dataset), hub.log.last(), {}
-    positions = {change.write_id: at for at, change in hub.log.all_changes(dataset, position)}
-    days = sorted(day for day in partitions if hub.is_business_date(dataset, date.fromisoformat(day)))
-    if hub.dataset(dataset).partitions.calendar == IRREGULAR:
-        context.instance.add_dynamic_partitions(editions_of(dataset), days)
-    for day in days:
-        change = partitions[day]
-        if change is None:
-            deliveries = hub.log.deliveries(dataset, position, date.fromisoformat(day))
-            reports[day] = Report(*raw_report(deliveries))
-        else:
-            reports[day] = change_report(hub, dataset, positions[change.write_id], change, rich=day == days[-1])
-        log_materialization(context, key, day, reports[day])
-    if layer != RAW:
-        log_checks(context, key, {day: report.findings for day, report in reports.items()})
-        log_checks(context, key, {None: tuple(checks.dataset_findings(hub, dataset, position, hub.clock()))})

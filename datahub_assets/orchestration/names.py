@@ -6,6 +6,11 @@ RAW, STRUCTURED, PUBLISHED = "raw", "structured", "published"
 TRIGGER = "datahub/trigger"
 """Run tag: what asked for the run (``landing``, ``follow``, …). Runs of sensors wait quietly for inputs; a person's do not."""
 
+DATASET = "datahub/dataset"
+"""Run tag: the dataset that the run works on; ``*``: on all."""
+TOLD = "datahub/told"
+"""Run tag: the run has told of its failures itself."""
+
 
 def asset_key(layer: str, dataset: str) -> dg.AssetKey:
     """Key of a dataset's asset in a layer: [layer, domain, name]."""

@@ -15,6 +15,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from datahub_assets.operations.checks import Finding
 from datahub_assets.orchestration.metadata import markdown_table
 
+DATA_VERSION = "dagster/data_version"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -57,7 +59,7 @@ def log_materialization(
     context: dg.OpExecutionContext | dg.AssetExecutionContext, key: dg.AssetKey, partition: str, report: Report
 ) -> None:
     """One partition is recorded as materialised, by whichever job."""
-    tags = {"dagster/data_version": report.data_version}
+    tags = {DATA_VERSION: report.data_version}
     context.log_event(dg.AssetMaterialization(asset_key=key, partition=partition, metadata=report.metadata, tags=tags))
 
 

@@ -1,25 +1,25 @@
 """Sensors and schedules: landing, what is behind, failures, and the times at which data are expected. All run by default.
 
 Sensors keep no cursor: they ask landing and the commit log what is to be done, so that nothing is lost with a cursor and a
-correction flows downstream whatever caused it. Run keys name the cause, so the same cause asks once.
+correction flows downstream whatever caused it. What is asked for once, and what again, is in ``causes``.
 """
 
-import hashlib
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
-from dagster import DagsterRunStatus, RunsFilter
+from dagster import RunsFilter
 
 from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.inputs import InputFinder
-from datahub_assets.operations.notify import Notice, notify
+from datahub_assets.operations.notify import notify
 from datahub_assets.operations.receive import Arrival, Look, look
-from datahub_assets.operations.stale import stale_extract, stale_structured
+from datahub_assets.orchestration.behind import Behind, unsettled
+from datahub_assets.orchestration.causes import UNDER_WAY, ask, cause_of, is_under_way
 from datahub_assets.orchestration.jobs import CATCH_UP, catch_up_job, judge_job, maintain_job
-from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key
+from datahub_assets.orchestration.names import DATASET, RAW, STRUCTURED, TOLD, TRIGGER, asset_key
+from datahub_assets.orchestration.notices import failed_run_notice
 from datahub_assets.orchestration.partitions import editions_of
 from datahub_assets.orchestration.resource import HubResource
 
@@ -28,13 +28,8 @@ BACKLOG_FILES = 12
 HISTORY_AGE = timedelta(days=1)
 """With ``settings.history``: files that arrived so long before the hub's time are loaded as history."""
 LOOK_SECONDS = 5
-DATASET = "datahub/dataset"
-_UNDER_WAY = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-]
+EVERYTHING = "*"
+TRIGGERS = (LANDING, FOLLOW) = ("landing", "follow")
 
 
 @dg.sensor(
@@ -46,6 +41,8 @@ _UNDER_WAY = [
 )
 def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.SensorResult | dg.SkipReason:
     """Looks into landing."""
+    if is_under_way(context.instance, EVERYTHING):
+        return dg.SkipReason("catching up")
     opened = hub.open("sensor landing")
     seen = look(opened)
     if not seen.ready:
@@ -53,7 +50,9 @@ def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
         return dg.SkipReason(f"nothing complete in {opened.settings.landing}{waiting}")
     if _is_backlog(opened, seen):
         return dg.SkipReason(f"{len(seen.ready)} files are a backlog: the sensor of that name takes them")
-    return _result(opened, [_delivery_request(arrival) for arrival in seen.ready if arrival.identity.business_date])
+    found = [_delivery_request(context.instance, opened, arrival) for arrival in seen.ready]
+    requests = [request for request in found if request]
+    return _result(opened, requests) if requests else dg.SkipReason("every file has its run")
 
 
 @dg.sensor(
@@ -65,13 +64,16 @@ def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
 )
 def follow_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.SensorResult | dg.SkipReason:
     """Asks the commit log what is behind."""
-    if _under_way(context.instance, "*"):
+    if is_under_way(context.instance, EVERYTHING):
         return dg.SkipReason("catching up")
     opened = hub.open("sensor follow")
-    requests = list(_behind(context.instance, opened))
-    if len(requests) > BACKLOG_FILES:
-        return dg.SkipReason(f"{len(requests)} partitions are a backlog: the sensor of that name takes them")
-    return _result(opened, requests) if requests else dg.SkipReason("nothing is behind")
+    behind = unsettled(context.instance, opened)
+    if len(behind) > BACKLOG_FILES:
+        return dg.SkipReason(f"{len(behind)} partitions are a backlog: the sensor of that name takes them")
+    busy = {name for name in {each.dataset for each in behind} if is_under_way(context.instance, name)}
+    found = [_behind_request(context.instance, each) for each in behind if each.dataset not in busy]
+    requests = [request for request in found if request]
+    return _result(opened, requests) if requests else dg.SkipReason("nothing is behind that a run could help")
 
 
 @dg.sensor(
@@ -84,17 +86,16 @@ def follow_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.S
 def backlog_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.SensorResult | dg.SkipReason:
     """Looks for what is better done in one run."""
     opened = hub.open("sensor backlog")
-    if _under_way(context.instance, "*"):
+    if is_under_way(context.instance, EVERYTHING):
         return dg.SkipReason("catching up")
     seen = look(opened)
     if _is_backlog(opened, seen):
         files = [*(arrival.file for arrival in seen.ready), *(refused.file for refused in seen.refused)]
-        return dg.SensorResult(
-            [_catch_up_request("landing", [f"{f.provider}/{f.name}:{f.size}:{f.modified_at}" for f in files])]
-        )
-    behind = [str(request.run_key) for request in _behind(context.instance, opened)]
+        told = [f"{file.provider}/{file.name}:{file.size}:{file.modified_at}" for file in files]
+        return _catch_up(context.instance, opened, LANDING, told)
+    behind = [each.cause for each in unsettled(context.instance, opened)]
     if len(behind) > BACKLOG_FILES:
-        return dg.SensorResult([_catch_up_request("follow", behind)])
+        return _catch_up(context.instance, opened, FOLLOW, behind)
     return dg.SkipReason("no backlog")
 
 
@@ -107,17 +108,10 @@ def backlog_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
 def failure_sensor(context: dg.RunFailureSensorContext, hub: HubResource) -> None:
     """Tells of failed runs."""
     opened = hub.open("sensor notify_failure")
-    run = context.dagster_run
-    if run.job_name == CATCH_UP:
-        return  # it tells of each step itself
-    name = run.tags.get(DATASET, run.job_name)
+    if TOLD in context.dagster_run.tags:
+        return
     failures = [event.step_failure_data for event in context.get_step_failure_events()]
-    texts = [failure.error.message for failure in failures if failure.error]
-    link = f"{opened.settings.dagster_url}/runs/{run.run_id}"
-    notify(
-        opened,
-        [Notice("failed", name, f"Run failed: {name}", "\n".join(texts) or str(context.failure_event.message), link)],
-    )
+    notify(opened, [failed_run_notice(opened, context.dagster_run, failures, context.failure_event.message or "")])
 
 
 def schedules(catalogue: Catalogue) -> list[dg.ScheduleDefinition]:
@@ -178,46 +172,28 @@ def _result(hub: Hub, requests: list[dg.RunRequest]) -> dg.SensorResult:
     return dg.SensorResult(requests, dynamic_partitions_requests=editions)
 
 
-def _delivery_request(arrival: Arrival) -> dg.RunRequest:
-    day, file = arrival.identity.business_date, arrival.file
-    return dg.RunRequest(
-        run_key=f"{arrival.dataset} {file.name}:{file.size}:{file.modified_at.timestamp()}",
-        partition_key=str(day),
-        tags={TRIGGER: "landing", DATASET: arrival.dataset, "datahub/file": file.name[:60]},
-        asset_selection=[asset_key(RAW, arrival.dataset), asset_key(STRUCTURED, arrival.dataset)],
-    )
+def _delivery_request(instance: dg.DagsterInstance, hub: Hub, arrival: Arrival) -> dg.RunRequest | None:
+    file, dataset = arrival.file, arrival.dataset
+    return ask(
+        instance, cause_of(hub, RAW, dataset, f"{file.name}:{file.size}:{file.modified_at.timestamp()}"),
+        trigger=LANDING, dataset=dataset, day=arrival.identity.business_date,
+        assets=[asset_key(RAW, dataset), asset_key(STRUCTURED, dataset)], tags={"datahub/file": file.name[:60]},
+    )  # fmt: skip
 
 
-def _behind(instance: dg.DagsterInstance, hub: Hub) -> Iterator[dg.RunRequest]:
-    position = hub.log.last()
-    for name in hub.catalogue.structured:
-        stale = stale_structured(hub, name, position)
-        if stale.days and not _under_way(instance, name):
-            yield from (_partition_request(STRUCTURED, name, day, stale.cause) for day in stale.days)
-    finder = InputFinder(hub, position)
-    for name in hub.catalogue.extracts:
-        stale = stale_extract(hub, name, position, finder)
-        if stale.days and not _under_way(instance, name):
-            yield from (_partition_request(PUBLISHED, name, day, stale.cause) for day in stale.days)
+def _behind_request(instance: dg.DagsterInstance, found: Behind) -> dg.RunRequest | None:
+    key = asset_key(found.layer, found.dataset)
+    return ask(instance, found.cause, trigger=FOLLOW, dataset=found.dataset, day=found.day, assets=[key])
 
 
-def _partition_request(layer: str, dataset: str, day: date, cause: str) -> dg.RunRequest:
-    mine = next((part for part in cause.split(",") if part.startswith(day.isoformat())), cause)
-    return dg.RunRequest(
-        run_key=f"{layer} {dataset} {mine}",
-        partition_key=day.isoformat(),
-        asset_selection=[asset_key(layer, dataset)],
-        tags={TRIGGER: "follow", DATASET: dataset},
-    )
-
-
-def _catch_up_request(trigger: str, causes: list[str]) -> dg.RunRequest:
-    key = hashlib.sha256("\n".join(causes).encode()).hexdigest()[:24]
-    return dg.RunRequest(run_key=f"{CATCH_UP} {key}", tags={TRIGGER: trigger, DATASET: "*"})
-
-
-def _under_way(instance: dg.DagsterInstance, dataset: str) -> bool:
-    return bool(instance.get_run_records(RunsFilter(statuses=_UNDER_WAY, tags={DATASET: dataset}), limit=1))
+def _catch_up(
+    instance: dg.DagsterInstance, hub: Hub, trigger: str, seen: Sequence[str]
+) -> dg.SensorResult | dg.SkipReason:
+    if any(instance.get_run_records(RunsFilter(statuses=UNDER_WAY, tags={TRIGGER: t}), limit=1) for t in TRIGGERS):
+        return dg.SkipReason("the backlog waits for the runs under way")
+    cause = cause_of(hub, CATCH_UP, EVERYTHING, *seen)
+    request = ask(instance, cause, trigger=trigger, dataset=EVERYTHING)
+    return dg.SensorResult([request]) if request else dg.SkipReason("the backlog has had its run")
 
 
 SENSORS = (landing_sensor, follow_sensor, backlog_sensor, failure_sensor)
