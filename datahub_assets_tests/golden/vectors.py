@@ -1,9 +1,10 @@
 """Golden vectors of the row formats: rows and the bytes they have, in JSON files beside this module.
 
 A file holds contracts, a table's salt buckets and vectors; a vector is a row (values as text, as ``parse`` reads them)
-and the hexadecimal ``row_key``, ``value`` and ``canonical`` that every release must write for it and read as it. To add
-one: write a file, or a vector, without those three and run ``python -m datahub_assets_tests.golden.vectors``: it fills in
-what is missing, and never touches what is there. Look at the bytes before you commit them: they are for ever.
+and the hexadecimal ``row_key``, ``value``, ``canonical`` and ``cells`` (by full name of the column) that every release must
+write for it and read as it. To add one: write a file, or a vector, without those and run
+``python -m datahub_assets_tests.golden.vectors``: it fills in what is missing, and never touches what is there. Look at the
+bytes before you commit them: they are for ever.
 """
 
 import json
@@ -16,12 +17,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from datahub_assets.hbase_format.cells import encode_cells
 from datahub_assets.hbase_format.rows import canonical_rows, encode_batch
 from datahub_assets.schema.contract import Contract
 from datahub_assets.schema.types import Kind, LogicalType
 
 FOLDER = Path(__file__).parent
-BYTES = ("row_key", "value", "canonical")
+BYTES = ("row_key", "value", "canonical", "cells")
 
 
 def files() -> list[Path]:
@@ -66,22 +68,26 @@ def render(type_: LogicalType, value: Any) -> str | None:
     )
 
 
-def encode(document: Mapping[str, Any], vector: Mapping[str, Any]) -> dict[str, str]:
+def encode(document: Mapping[str, Any], vector: Mapping[str, Any]) -> dict[str, Any]:
     """The bytes that today's code writes for a vector, in hexadecimal."""
     contract = contracts(document)[vector["contract_version"]]
     table = rows(contract, [dict(vector)])
     partition, write_id, buckets = vector["partition"], vector["write_id"], document["salt_buckets"]
     key, value = encode_batch(contract, table, partition, write_id, buckets)
-    found = (key[0].as_py(), value[0].as_py(), canonical_rows(contract, table)[0].as_py())
-    return dict(zip(BYTES, (data.hex() for data in found), strict=True))
+    cells = {name.decode(): found[0].as_py() for name, found in encode_cells(contract, table).items()}
+    return {
+        "row_key": key[0].as_py().hex(), "value": value[0].as_py().hex(),
+        "canonical": canonical_rows(contract, table)[0].as_py().hex(),
+        "cells": {name: cell.hex() for name, cell in cells.items() if cell is not None},
+    }  # fmt: skip
 
 
 def fill(path: Path) -> int:
-    """Bytes stand in every vector of the file that had none; returns how many those were."""
+    """All bytes stand in every vector of the file; returns how many vectors lacked some."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    fresh = [vector for vector in document["vectors"] if not any(name in vector for name in BYTES)]
+    fresh = [vector for vector in document["vectors"] if any(name not in vector for name in BYTES)]
     for vector in fresh:
-        vector.update(encode(document, vector))
+        vector.update({**encode(document, vector), **vector})
     if fresh:
         path.write_text(json.dumps(document, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
     return len(fresh)
@@ -93,4 +99,4 @@ def _instant(text: str) -> datetime:
 
 if __name__ == "__main__":
     for file in files():
-        print(f"{file.name}: {fill(file)} vectors added")  # noqa: T201
+        print(f"{file.name}: {fill(file)} vectors filled in")  # noqa: T201

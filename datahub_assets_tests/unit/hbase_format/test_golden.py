@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from datahub_assets.hbase_format.keys import WRITE_ID
-from datahub_assets.hbase_format.rows import decode_batch
+from datahub_assets.hbase_format.rows import decode_batch, decode_cell_batch
+from datahub_assets.schema.contract import Contract
 from datahub_assets_tests.golden.vectors import BYTES, contracts, encode, files, render, rows
 from datahub_assets_tests.unit.hbase_format import naive
 
@@ -40,6 +41,7 @@ def test_golden_row_is_written_naively_alike(path: Path, place: int) -> None:
     row = rows(contract, [vector]).to_pylist()[0]
     key = naive.key(contract, row, vector["partition"], vector["write_id"], document["salt_buckets"])
     assert (key.hex(), naive.value(contract, row).hex()) == (vector["row_key"], vector["value"])
+    assert {name.decode(): cell.hex() for name, cell in naive.cells(contract, row).items()} == vector["cells"]
 
 
 @pytest.mark.parametrize(("path", "place"), VECTORS)
@@ -49,11 +51,28 @@ def test_golden_bytes_are_read_as_ever(path: Path, place: int) -> None:
     known = contracts(document)
     contract = known[vector["contract_version"]]
     keys, values = (pa.array([bytes.fromhex(vector[name])], pa.binary()) for name in ("row_key", "value"))
-    found = decode_batch(known, contract, keys, values, document["salt_buckets"], with_write_id=True).to_pylist()[0]
-    assert found.pop(WRITE_ID) == vector["write_id"]
+    found = decode_batch(known, contract, keys, values, document["salt_buckets"], with_write_id=True)
+    assert texts(contract, found) == expected(vector)
+    decoded = decode_cell_batch(known, contract, keys, cells(vector), document["salt_buckets"], with_write_id=True)
+    assert texts(contract, decoded) == expected(vector)
+
+
+def cells(vector: dict[str, Any]) -> dict[bytes, pa.BinaryArray]:
+    """The vector's cells, as a store gives them."""
+    return {name.encode(): pa.array([bytes.fromhex(cell)], pa.binary()) for name, cell in vector["cells"].items()}
+
+
+def texts(contract: Contract, found: pa.Table) -> dict[str, Any]:
+    """The only row, as a vector has it."""
     types = {column.name: column.type for column in contract.columns}
-    texts = {name: render(types[name], value) if name in types else value for name, value in found.items()}
-    assert texts == {**vector["row"], **({"f": "0.0"} if vector["row"].get("f") == "-0.0" else {})}
+    (row,) = found.to_pylist()
+    return {name: render(types[name], value) if name in types else value for name, value in row.items()}
+
+
+def expected(vector: dict[str, Any]) -> dict[str, Any]:
+    """The vector's row, as it is read."""
+    zero = {"f": "0.0"} if vector["row"].get("f") == "-0.0" else {}
+    return {**vector["row"], **zero, WRITE_ID: vector["write_id"]}
 
 
 def test_golden_rows_of_version_1_read_under_version_2() -> None:
@@ -62,12 +81,13 @@ def test_golden_rows_of_version_1_read_under_version_2() -> None:
     document, first = load(path, 0)
     known = contracts(document)
     keys, values = (pa.array([bytes.fromhex(first[name])], pa.binary()) for name in ("row_key", "value"))
-    found = decode_batch(known, known[2], keys, values).to_pylist()[0]
-    assert found["i"] == 1
-    assert found["long"] == 2
-    assert str(found["d"]) == "3.25000000"
-    assert found["z"] is None
-    assert "f" not in found
+    for table in (decode_batch(known, known[2], keys, values), decode_cell_batch(known, known[2], keys, cells(first))):
+        (found,) = table.to_pylist()
+        assert found["i"] == 1
+        assert found["long"] == 2
+        assert str(found["d"]) == "3.25000000"
+        assert found["z"] is None
+        assert "f" not in found
 
 
 def test_golden_vectors_cover_every_type() -> None:
