@@ -80,9 +80,6 @@ ALLOWED = frozenset(
 TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
 """What may stand in FROM, besides ``as_of``."""
 
-MAX_PADDED = 10_000
-MAX_REPLACEMENT = 20
-
 
 def bounded(name: str, arguments: Sequence[Mapping[str, object]]) -> str | None:
     """What is wrong with a call whose result may be much larger than its arguments; None: nothing.
@@ -91,15 +88,17 @@ def bounded(name: str, arguments: Sequence[Mapping[str, object]]) -> str | None:
         name: in lower case.
         arguments: for each its literal as the syntax tree has it (``kind``, ``text``), empty where it is no literal.
     """
-    if name in {"lpad", "rpad"} and len(arguments) > 1:
-        size = arguments[1]
-        fits = size.get("kind") == "INTEGER" and int(str(size["text"])) <= MAX_PADDED
-        return None if fits else f"a constant length of at most {MAX_PADDED}"
-    if name in {"replace", "regexp_replace"} and len(arguments) > 2:
-        by = arguments[2]
-        fits = by.get("kind") == "STRING" and len(str(by["text"])) <= MAX_REPLACEMENT
-        return None if fits else f"a constant replacement of at most {MAX_REPLACEMENT} characters"
-    if name in {"format", "printf"} and arguments:
-        text = str(arguments[0].get("text", "*")) if arguments[0].get("kind") == "STRING" else "*"
-        return "a constant format, widths of at most 3 digits" if re.search(r"\d{4}|\*|\{[^}]*\{", text) else None
-    return None
+    place, fits, expected = _BOUNDS.get(name, (len(arguments), "", ""))
+    if place >= len(arguments) or arguments[place].get("kind") == "NULL_LITERAL":
+        return None
+    return None if re.fullmatch(fits, str(arguments[place].get("text", "\0")), re.DOTALL) else expected
+
+
+_LENGTH = (1, r"\d{1,4}", "a constant length of at most 4 digits")
+_REPLACEMENT = (2, r"[^\0]{0,20}", "a constant replacement of at most 20 characters")
+_FORMAT = (0, r"(?!.*(\d{4}|\*|\{[^}]*\{))[^\0]*", "a constant format, widths of at most 3 digits")
+_BOUNDS = {
+    "lpad": _LENGTH, "rpad": _LENGTH, "replace": _REPLACEMENT, "regexp_replace": _REPLACEMENT,
+    "format": _FORMAT, "printf": _FORMAT,
+}  # fmt: skip
+"""Of functions of bounded growth: which argument bounds it, the constants that it may be, and that in words."""

@@ -18,7 +18,7 @@ from datahub_assets.serving.access import Grant
 from datahub_assets.serving.row_filter import translate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rights:
     """What a person sees of a dataset. There are rights only where there is a grant."""
 
@@ -43,7 +43,8 @@ class Rights:
             shown = [rows for grant, rows in zip(grants, filters, strict=True) if name not in grant.masked]
             if not any(rows is None for rows in shown):
                 masked[name] = _any_of(shown) if shown else None
-        return cls(dataset, grants, None if None in filters else _any_of(filters), masked)
+        everything = any(rows is None for rows in filters)
+        return cls(dataset, grants, None if everything else _any_of(filters), masked)
 
     @property
     def whole(self) -> bool:

@@ -1,0 +1,199 @@
+"""DuckDBs that can reach nothing: each serves one statement at a time, and has what that statement may read.
+
+Files, extensions and settings are out of reach before the first statement comes. What a statement sees lives in a
+database that is attached for it and taken away after it. A few idle DuckDBs are kept, because making one takes 20 ms.
+"""
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from datahub_assets.serving.gate import DATABASE
+from datahub_assets.serving.granted_files import PROTOCOL, Granted, GrantedFiles
+from datahub_assets.serving.limits import Limits
+from datahub_assets.serving.sources import Source
+from datahub_assets.stores.ahead import ahead
+
+KEPT_IDLE = 2
+_SETTINGS = (
+    f"SET allowed_directories = ['{PROTOCOL}://']",  # nothing but granted files
+    "SET enable_external_file_cache = false",  # names of files are used once
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL integer_division = true",  # as in PostgreSQL: 1/2 is 0
+    "SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'",  # as in PostgreSQL
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A relation in a statement's database: SQL over granted files, or a source that is scanned."""
+
+    schema: str
+    name: str
+    select: str | None = None
+    source: Source | None = None
+
+
+@dataclass
+class Contents:
+    """All that a statement may read and call."""
+
+    places: list[Place] = field(default_factory=list)
+    files: dict[str, Granted] = field(default_factory=dict)
+    macros: list[str] = field(default_factory=list)
+
+
+class Duck:
+    """One DuckDB, for one statement at a time."""
+
+    def __init__(self, limits: Limits, temporary: Path) -> None:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": limits.memory, "max_temp_directory_size": limits.temporary,
+            "temp_directory": str(temporary), "python_enable_replacements": "false",
+            "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
+        }  # fmt: skip
+        if limits.threads:
+            config["threads"] = str(limits.threads)
+        self._temporary = temporary
+        self._root = duckdb.connect(":memory:", config=config)
+        self._files = GrantedFiles()
+        self._root.register_filesystem(self._files)
+        for setting in _SETTINGS:
+            self._root.execute(setting)
+        self._statement: duckdb.DuckDBPyConnection | None = None
+
+    def furnish(self, contents: Contents, failed: Callable[[Exception], None]) -> duckdb.DuckDBPyConnection:
+        """A connection whose current database has these contents and nothing else.
+
+        Args:
+            contents: what the statement may read.
+            failed: told what a source or store raised while it was read; DuckDB keeps the text only.
+        """
+        connection = self._statement = self._root.cursor()
+        connection.execute(f"ATTACH ':memory:' AS {DATABASE}")
+        connection.execute(f"USE {DATABASE}")
+        self._files.grant(contents.files, failed)
+        for macro in contents.macros:
+            connection.execute(macro)
+        for number, place in enumerate(contents.places):
+            schema, name = _quoted(place.schema), _quoted(place.name)
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            if place.source is not None:
+                connection.register(f"source {number}", _Scanned(place.source, failed))
+            select = place.select or f'SELECT * FROM "source {number}"'
+            connection.execute(f"CREATE VIEW {schema}.{name} AS {select}")
+        return connection
+
+    def clear(self) -> None:
+        """Nothing of the statement is left."""
+        connection, self._statement = self._statement, None
+        self._files.grant({})
+        if connection is not None:
+            connection.close()
+        self._root.execute("USE memory")
+        self._root.execute(f"DETACH DATABASE IF EXISTS {DATABASE}")
+
+    def close(self) -> None:
+        """The DuckDB is gone, and its temporary files."""
+        if self._statement is not None:
+            self._statement.close()
+        self._root.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+class Ducks:
+    """The DuckDBs of a process. How many are taken at once is the caller's business."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._folder = Path(tempfile.mkdtemp(prefix="datahub-serving-"))
+        self._lock = threading.Lock()
+        self._idle: list[Duck] = []
+        self._made = 0
+        self._closed = False
+
+    def take(self) -> Duck:
+        """A DuckDB with nothing in it."""
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            self._made += 1
+            number = self._made
+        return Duck(self._limits, self._folder / str(number))
+
+    def give_back(self, duck: Duck) -> None:
+        """The DuckDB is free; it is cleared, and kept or closed."""
+        try:
+            duck.clear()
+        except duckdb.Error:  # whatever is wrong with it, another is made
+            duck.close()
+            return
+        with self._lock:
+            if not self._closed and len(self._idle) < KEPT_IDLE:
+                self._idle.append(duck)
+                return
+        duck.close()
+
+    def close(self) -> None:
+        """All that are idle are gone; others go when they are given back."""
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for duck in idle:
+            duck.close()
+        with suppress(OSError):
+            shutil.rmtree(self._folder)
+
+
+class _Scanned(ds.Dataset):  # type: ignore[misc]
+    """A source as DuckDB asks for it: it hands over the columns and the conditions that it wants applied."""
+
+    def __init__(self, source: Source, failed: Callable[[Exception], None]) -> None:
+        self._source, self._failed = source, failed
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns; a mask makes nulls of any."""
+        return pa.schema([field.with_nullable(True) for field in self._source.schema])
+
+    def scanner(self, columns: list[str] | None = None, filter: pc.Expression | None = None, **_: object) -> "_Scan":
+        """One scan."""
+        return _Scan(self._source, columns or self._source.schema.names, filter, self._failed)
+
+
+class _Scan:
+    def __init__(
+        self, source: Source, columns: list[str], where: pc.Expression | None, failed: Callable[[Exception], None]
+    ) -> None:
+        self._source, self._columns, self._where, self._failed = source, columns, where, failed
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        schema = pa.schema([self._source.schema.field(name).with_nullable(True) for name in self._columns])
+        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+
+    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        try:
+            for table in ahead(iter(self._source.scan(self._columns, self._where))):
+                if table.num_rows:
+                    yield from table.select(self._columns).cast(schema).to_batches()
+        except Exception as error:
+            self._failed(error)
+            raise
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+Macros = Mapping[str, str]
+"""Functions that a door adds: name in lower case → ``CREATE MACRO …``."""

@@ -1,0 +1,118 @@
+"""Extracts that a person sees whole, as SQL over granted Parquet files: DuckDB scans them by itself.
+
+Files are grouped by the columns they have; each group begins with an empty file that has the declared types, so that
+binding a statement opens no file of the store, and older files are cast to what is declared today.
+"""
+
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlglot
+from sqlglot import exp
+
+from datahub_assets.catalogue.extract_sql import DIALECT
+from datahub_assets.history.log import Change, DataFile
+from datahub_assets.operations.hub import Hub
+from datahub_assets.schema.contract import BUSINESS_DATE, Contract
+from datahub_assets.serving.granted_files import PROTOCOL, Granted
+
+_FIRST_DAY = "0001-01-01"
+
+
+@dataclass
+class ExtractFiles:
+    """Turns what stands of extracts into SQL and granted files. One for a process: it remembers columns of files."""
+
+    hub: Hub
+    _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def view(self, prefix: str, contract: Contract, changes: Mapping[str, Change]) -> tuple[str, dict[str, Granted]]:
+        """A SELECT of the extract's rows, and the files that it reads.
+
+        Args:
+            prefix: of the files' names, unique to the relation and statement.
+            contract: the columns that are wanted.
+            changes: what stands, by partition.
+        """
+        selects, files = list[str](), dict[str, Granted]()
+        for number, (plan, columns) in enumerate(self._plans(contract, changes).items()):
+            root = f"{PROTOCOL}://{prefix}/{number}"
+            present = [name for name in contract.arrow_schema.names if name in columns]
+            files |= plan.files(self.hub, root, _empty(contract, present))
+            selects.append(plan.select(root, contract, present))
+        if not selects:
+            return _nothing(contract), {}
+        return " UNION ALL ".join(selects), files
+
+    def _plans(self, contract: Contract, changes: Mapping[str, Change]) -> "dict[_Plan, tuple[str, ...]]":
+        daily: dict[tuple[str, ...], list[tuple[str, DataFile]]] = defaultdict(list)
+        compacted: dict[str, tuple[DataFile, list[str]]] = {}
+        exact = _has_star(self.hub.catalogue.extract(contract.dataset).sql)
+        known: dict[str, tuple[str, ...]] = {}
+        for day, change in changes.items():
+            for file in change.files:
+                if file.partitions not in ((day,), ()):
+                    compacted.setdefault(file.path, (file, []))[1].append(day)
+                    continue
+                if exact or change.code_version not in known:  # the same SQL without a star makes the same columns
+                    known[change.code_version] = self._columns_of(file)
+                daily[known[change.code_version]].append((day, file))
+        plans = {_Plan(tuple(files)): columns for columns, files in daily.items()}
+        for file, days in compacted.values():
+            plans[_Plan(((None, file),), tuple(days))] = self._columns_of(file)
+        return plans
+
+    def _columns_of(self, file: DataFile) -> tuple[str, ...]:
+        if file.path not in self._columns:
+            self._columns[file.path] = tuple(self.hub.extracts.schema([file]).names)
+        return self._columns[file.path]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Files that are read together: those of one business date each, or a compacted one of which these dates stand."""
+
+    members: tuple[tuple[str | None, DataFile], ...]
+    days: tuple[str, ...] = ()
+
+    def files(self, hub: Hub, root: str, empty: bytes) -> dict[str, Granted]:
+        first = {self._name(root, None if self.days else _FIRST_DAY, 0): Granted.of_bytes(empty)}
+        names = {self._name(root, day, i): file for i, (day, file) in enumerate(self.members, start=1)}
+        return first | {name: Granted(partial(hub.files.open, file.path), file.size) for name, file in names.items()}
+
+    def select(self, root: str, contract: Contract, present: Sequence[str]) -> str:
+        by_day = f", hive_partitioning = true, hive_types = {{'{BUSINESS_DATE}': DATE}}"
+        options = "hive_partitioning = false" if self.days else by_day.removeprefix(", ")
+        columns = ", ".join(
+            f'"{c.name}"' if c.name in present else f'CAST(NULL AS {c.type.sql}) AS "{c.name}"'
+            for c in contract.columns
+        )
+        sql = f"SELECT {columns} FROM read_parquet('{root}/{'*.parquet' if self.days else '*/*.parquet'}', {options})"
+        dates = ", ".join(f"DATE '{day}'" for day in self.days)
+        return f"{sql} WHERE {BUSINESS_DATE} IN ({dates})" if self.days else sql
+
+    def _name(self, root: str, day: str | None, number: int) -> str:
+        folder = root if day is None else f"{root}/{BUSINESS_DATE}={day}"
+        return f"{folder}/{number:06d}.parquet"
+
+
+def _empty(contract: Contract, present: Sequence[str]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.schema([contract.arrow_schema.field(name) for name in present]).empty_table(), sink)
+    return sink.getvalue()
+
+
+def _nothing(contract: Contract) -> str:
+    columns = ", ".join(f'CAST(NULL AS {column.type.sql}) AS "{column.name}"' for column in contract.columns)
+    return f"SELECT {columns} WHERE false"
+
+
+def _has_star(sql: str) -> bool:
+    tree = sqlglot.parse_one(sql, dialect=DIALECT)
+    stars = (star for star in tree.find_all(exp.Star) if not isinstance(star.parent, exp.Count))
+    return any(stars) or "columns(" in sql.lower().replace(" ", "")
