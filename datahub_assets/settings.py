@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         """URI of the Iceberg catalogue."""
         return self.iceberg_uri or f"sqlite:///{self.home / 'iceberg.sqlite'}"
 
+    @property
+    def cache(self) -> Path:
+        """Folder of what can be worked out again at any time."""
+        return self.home / "cache"
+
     def now(self) -> datetime:
         """The hub's time: the system's, or what the settable clock says.
 

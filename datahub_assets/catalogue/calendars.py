@@ -6,7 +6,8 @@ a day is asked about by its date. The two calendar packages are imported on firs
 whoever only uses ``weekdays`` never pays for them.
 
 Cost: the first question about a decade of an exchange calendar builds it (about 0.1 s, Korea 1 s, once a process, plus
-0.7 s for the first import); each later one is two bisections and a slice.
+0.7 s for the first import); each later one is two bisections and a slice. ``known`` and ``remember`` carry what was built
+from one process to the next.
 """
 
 import difflib
@@ -14,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cache
+from typing import TypeAlias
 
 from datahub_assets.errors import DeclarationError
 
@@ -26,6 +28,9 @@ _OWN = (WEEKDAYS, DAILY, TARGET, IRREGULAR)
 _TARGET_FIRST_YEAR = 1999
 _BLOCK_YEARS = 10
 _ONE_DAY = timedelta(days=1)
+Known: TypeAlias = dict[tuple[str, int, int], tuple[date, ...] | None]
+"""(Calendar, first year, years) → all business dates of those years; None: they are not all recorded."""
+_KNOWN: Known = {}
 
 
 def business_days(calendar: str, start: date, end: date) -> tuple[date, ...]:
@@ -112,7 +117,7 @@ def require_calendar(calendar: str) -> None:
     Raises:
         DeclarationError: it is not; the close matches are listed.
     """
-    if calendar in _OWN or calendar in _exchange_names():
+    if calendar in _OWN or any(name == calendar for name, _, _ in _KNOWN) or calendar in _exchange_names():
         return
     names = calendar_names()
     folded = {name.lower(): name for name in names}
@@ -130,33 +135,40 @@ def calendar_names() -> tuple[str, ...]:
     return (*_OWN, *sorted(_exchange_names()))
 
 
+def known() -> Known:
+    """What this process has worked out of calendars that take long: to be kept, with the versions of the two packages."""
+    return {place: days for place, days in _KNOWN.items() if place[0] not in (WEEKDAYS, DAILY, IRREGULAR)}
+
+
+def remember(found: Known) -> None:
+    """What another process has worked out need not be worked out again."""
+    _KNOWN.update({place: days for place, days in found.items() if place not in _KNOWN})
+
+
 def _blocks(calendar: str, start: date, end: date) -> Iterable[tuple[date, ...]]:
     """The years of start to end as cached tuples: whole decades, or single years where a decade is not all recorded."""
     if start > end:
         return
     for first in range(start.year - start.year % _BLOCK_YEARS, end.year + 1, _BLOCK_YEARS):
-        decade = _decade(calendar, first)
+        decade = _worked_out(calendar, first, _BLOCK_YEARS)
         if decade is not None:
             yield decade
             continue
         for year in range(max(first, start.year), min(first + _BLOCK_YEARS - 1, end.year) + 1):
-            yield _year(calendar, year)
+            days = _worked_out(calendar, year, 1)
+            if days is None:
+                raise _unrecorded(calendar, str(year))
+            yield days
 
 
-@cache
-def _decade(calendar: str, first_year: int) -> tuple[date, ...] | None:
-    try:
-        return _days(calendar, date(first_year, 1, 1), date(first_year + _BLOCK_YEARS - 1, 12, 31))
-    except ValueError:  # exchange-calendars 4.13 refuses bounds outside the years whose holidays it has
-        return None
-
-
-@cache
-def _year(calendar: str, year: int) -> tuple[date, ...]:
-    try:
-        return _days(calendar, date(year, 1, 1), date(year, 12, 31))
-    except ValueError as error:
-        raise _unrecorded(calendar, str(year)) from error
+def _worked_out(calendar: str, first_year: int, years: int) -> tuple[date, ...] | None:
+    place = (calendar, first_year, years)
+    if place not in _KNOWN:
+        try:
+            _KNOWN[place] = _days(calendar, date(first_year, 1, 1), date(first_year + years - 1, 12, 31))
+        except ValueError:  # exchange-calendars 4.13 refuses bounds outside the years whose holidays it has
+            _KNOWN[place] = None
+    return _KNOWN[place]
 
 
 def _unrecorded(calendar: str, got: str) -> DeclarationError:

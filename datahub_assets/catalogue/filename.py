@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 from datahub_assets.errors import DeclarationError
 
@@ -33,7 +34,7 @@ class FilenamePattern:
     """
 
     text: str
-    regex: re.Pattern[str]
+    expression: str
     date_format: str | None
 
     @classmethod
@@ -65,7 +66,12 @@ class FilenamePattern:
                 got=repr(text),
                 expected="text with {business_date:%Y%m%d}, {sequence} and *",
             )
-        return cls(text, re.compile(regex), date_format)
+        return cls(text, regex, date_format)
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """What names fit. Compiled on first use: a catalogue is loaded often, and looked for in landing rarely."""
+        return re.compile(self.expression)
 
     def match(self, name: str) -> FileIdentity | None:
         """What the name says, or None when it does not fit the pattern (an impossible date does not fit)."""

@@ -4,7 +4,7 @@ Only reading and cross-checking; what one file may say is in ``models``, what it
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,8 @@ class Catalogue:
 
     datasets: Mapping[str, StructuredDataset | ExtractDataset]
     files: Mapping[str, Path]
+    known: Mapping[str, extract_sql.Derived] = field(default_factory=dict, repr=False)
+    """Of extracts: what follows from their SQL, where that has been found out before."""
 
     @cached_property
     def structured(self) -> dict[str, StructuredDataset]:
@@ -56,12 +58,19 @@ class Catalogue:
     @cached_property
     def inputs(self) -> dict[str, tuple[str, ...]]:
         """For each extract the structured datasets that its SQL reads."""
-        return {n: extract_sql.relations(d.sql) for n, d in self.extracts.items()}
+        return {
+            n: self.known[n].inputs if n in self.known else extract_sql.relations(d.sql)
+            for n, d in self.extracts.items()
+        }
 
     @cached_property
     def downstream(self) -> dict[str, tuple[str, ...]]:
         """For each structured dataset the extracts that read it."""
         return {n: tuple(e for e, reads in self.inputs.items() if n in reads) for n in self.structured}
+
+    def derived(self, extract: str) -> extract_sql.Derived:
+        """What follows from an extract's SQL: its inputs, the columns of its result and where they come from."""
+        return self.known.get(extract) or extract_sql.derived(self.extract(extract), self.structured)
 
     def structured_dataset(self, name: str) -> StructuredDataset:
         """The structured dataset of that name.
@@ -106,7 +115,7 @@ def examine(folder: Path) -> tuple[Catalogue, list[Problem]]:
     problems: list[Problem] = []
     datasets: dict[str, StructuredDataset | ExtractDataset] = {}
     files: dict[str, Path] = {}
-    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+    for path in catalogue_files(folder):
         name = path.relative_to(folder).as_posix()
         dataset = _read(path, name, problems)
         if dataset is None:
@@ -125,6 +134,27 @@ def examine(folder: Path) -> tuple[Catalogue, list[Problem]]:
     return catalogue, problems
 
 
+def restore(folder: Path, documents: Mapping[str, Any], known: Mapping[str, extract_sql.Derived]) -> Catalogue:
+    """The catalogue of files that ``load`` found nothing wrong with: file names below the folder → what they say.
+
+    Raises:
+        ValidationError: pydantic's; it is not what such files say.
+    """
+    found = {name: _DATASET.validate_python(document) for name, document in documents.items()}
+    files = {dataset.dataset: folder / name for name, dataset in found.items()}
+    return Catalogue({dataset.dataset: dataset for dataset in found.values()}, files, known)
+
+
+def catalogue_files(folder: Path) -> list[Path]:
+    """The catalogue files of a folder, in the order they are read in."""
+    return sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")])
+
+
+def document_of(content: bytes) -> Any:
+    """What a catalogue file says, as plain Python values. Raises yaml.YAMLError."""
+    return yaml.load(content, Loader=_LOADER)  # a safe loader, in C where there is one
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a catalogue file, for completion in editors."""
     return _DATASET.json_schema()
@@ -141,7 +171,7 @@ def unknown_dataset(name: str, known: Iterable[str]) -> DeclarationError:
 
 def _read(path: Path, name: str, problems: list[Problem]) -> StructuredDataset | ExtractDataset | None:
     try:
-        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # a safe loader, in C where there is one
+        document = document_of(path.read_bytes())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         problems.append(

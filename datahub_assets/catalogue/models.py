@@ -51,7 +51,7 @@ class Checks(Declared):
 
     def declared(self) -> dict[str, Any]:
         """The checks that are set, by name."""
-        return {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+        return self.model_dump(mode="json", exclude_none=True) if self.model_fields_set else {}
 
 
 class ColumnDeclaration(Declared):

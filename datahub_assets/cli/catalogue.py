@@ -150,11 +150,9 @@ def _structured_columns(declared: "StructuredDataset") -> list[dict[str, object]
 
 
 def _extract_columns(catalogue: "Catalogue", declared: "ExtractDataset") -> list[dict[str, object]]:
-    from datahub_assets.catalogue import extract_sql
     from datahub_assets.stores.parquet import logical_type
 
-    lineage = extract_sql.column_lineage(declared, catalogue.structured)
-    made = extract_sql.output_schema(declared, catalogue.structured)
+    derived = catalogue.derived(declared.dataset)
     return [
         {
             "column": field.name,
@@ -162,10 +160,10 @@ def _extract_columns(catalogue: "Catalogue", declared: "ExtractDataset") -> list
             "nullable": field.name not in declared.key,
             "key": field.name in declared.key,
             "unit": declared.units.get(field.name),
-            "from": [f"{dataset}.{column}" for dataset, column in lineage[field.name]],
+            "from": [f"{dataset}.{column}" for dataset, column in derived.lineage[field.name]],
             "description": declared.columns.get(field.name, ""),
         }
-        for field in made
+        for field in derived.schema
     ]
 
 

@@ -165,7 +165,7 @@ def _committed_at(hub: Hub, inputs: Inputs, name: str, position: int) -> int:
 def extract_contract(hub: Hub, extract: str) -> Contract:
     """The extract's result as a contract: its columns as stored, key as declared. Version 1, made from the SQL alone."""
     declared = hub.catalogue.extract(extract)
-    schema = storable(extract_sql.output_schema(declared, hub.catalogue.structured), extract)
+    schema = storable(hub.catalogue.derived(extract).schema, extract)
     columns = []
     for i, field in enumerate(schema, start=1):
         kind = logical_type(field.type)

@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from datahub_assets.catalogue import extract_sql
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.history.log import Change
@@ -42,7 +41,7 @@ def extract_schema(declared: ExtractDataset, catalogue: Catalogue) -> dg.TableSc
             dg.TableColumnConstraints(nullable=field.name not in declared.key),
             {"unit": declared.units[field.name]} if field.name in declared.units else None,
         )
-        for field in extract_sql.output_schema(declared, catalogue.structured)
+        for field in catalogue.derived(declared.dataset).schema
     ]  # fmt: skip
     return dg.TableSchema(columns, dg.TableConstraints([f"key: {', '.join(declared.key)}"]))
 
@@ -63,7 +62,7 @@ def structured_lineage(declared: StructuredDataset) -> dg.TableColumnLineage:
 
 def extract_lineage(declared: ExtractDataset, catalogue: Catalogue) -> dg.TableColumnLineage:
     """Each column and the columns of the inputs that its value comes from."""
-    origins = extract_sql.column_lineage(declared, catalogue.structured)
+    origins = catalogue.derived(declared.dataset).lineage
     return dg.TableColumnLineage({
         column: [dg.TableColumnDep(asset_key(STRUCTURED, dataset), name) for dataset, name in found]
         for column, found in origins.items() if found

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import polars as pl
 import pyarrow as pa
@@ -40,6 +41,7 @@ class LogicalType:
     scale: int = 0
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def parse(cls, text: str) -> "LogicalType":
         """Read a type as it is written in a catalogue file.
 
