@@ -6,7 +6,8 @@ come nor takes any of the next answer. Values are not touched: the walk finds wh
 cells out of the bytes all at once.
 
 The walk goes from length to length, for each row begins where the one before ends. It is a loop in Python, and the fastest
-way found without a compiler: two numbers are read a row, no object is made of the data (figures: ``docs/decisions/0012-places-by-a-walk.md``).
+way found without a compiler: two numbers are read a row, no object is made of the data. Figures are in
+``docs/decisions/0012-places-by-a-walk.md``.
 
 Source: Hbase.thrift of HBase 2.6 (``TRowResult``, ``TCell``, ``IOError``);
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-protocol.md.
@@ -56,6 +57,8 @@ class Batch:
 
     keys: pa.BinaryArray
     columns: tuple[pa.BinaryArray, ...]
+    cells: int
+    """How many cells the rows have in the answer, asked for or not."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -139,7 +142,7 @@ class _Single:
         cell = key + gather(data, starts[:-1] + 3, 4).view(">i4").ravel()
         value = cell + len(self._between) + 4
         places = np.stack([key, cell, value, starts[1:] - _CELL_TAIL - 1], axis=1)
-        return Batch(cut(data, places, 0), (cut(data, places, 2),))
+        return Batch(cut(data, places, 0), (cut(data, places, 2),), len(places))
 
 
 class _Several:
@@ -148,31 +151,34 @@ class _Several:
     def __init__(self, columns: Sequence[bytes]) -> None:
         self._places = {name: 2 + 2 * place for place, name in enumerate(columns)}
         self._edges: list[Numbers] = []
+        self._passed = 0
 
     def pass_over(self, data: bytes, most: int, before: int) -> tuple[int, int]:
         """How many whole rows there are, and where they end. ``before``: bytes of the rows before these."""
-        places, length = self._places, len(data)
-        absent = [-1] * (2 * len(places))
+        place_of, number_at, length = self._places.get, _INT, len(data)
+        absent = [-1] * (2 * len(self._places))
         edges: list[int] = []
-        at = count = 0
+        at = count = passed = 0
         try:
             for _ in range(most):
-                end = at + _KEY_HEAD + _INT(data, at + 3)[0]
+                end = at + _KEY_HEAD + number_at(data, at + 3)[0]
                 row = [at + _KEY_HEAD, end, *absent]
-                cell = end + len(_COLUMNS) + 4
-                for _ in range(_INT(data, end + len(_COLUMNS))[0]):
-                    named = cell + 4 + _INT(data, cell)[0]
-                    value = named + len(_CELL) + 4
-                    after = value + _INT(data, named + len(_CELL))[0]
-                    if place := places.get(data[cell + 4 : named]):
-                        row[place : place + 2] = value, after
-                    cell = after + _CELL_TAIL
+                cells = number_at(data, end + 5)[0]  # after _COLUMNS
+                cell = end + 9
+                for _ in range(cells):
+                    named = cell + 4 + number_at(data, cell)[0]
+                    after = named + 7 + number_at(data, named + 3)[0]  # after _CELL
+                    if place := place_of(data[cell + 4 : named]):
+                        row[place] = named + 7
+                        row[place + 1] = after
+                    cell = after + 12  # _CELL_TAIL
                 if cell + 1 > length:
                     break
                 edges += row
-                at, count = cell + 1, count + 1
+                at, count, passed = cell + 1, count + 1, passed + cells
         except TooShort:
             pass
+        self._passed += passed
         found = np.array(edges, np.int64).reshape(count, 2 + len(absent))
         found[found >= 0] += before
         self._edges.append(found)
@@ -187,7 +193,7 @@ class _Several:
             absent = cells[:, 0] < 0
             cells[absent] = edges[absent, 1:2]
             columns.append(cut(data, cells, 0, absent if absent.any() else None))
-        return Batch(cut(data, edges[:, :2], 0), tuple(columns))
+        return Batch(cut(data, edges[:, :2], 0), tuple(columns), self._passed)
 
 
 def _lacking(data: bytes) -> int:

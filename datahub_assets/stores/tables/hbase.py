@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 import happybase
+import numpy as np
 import pyarrow as pa
 
 from datahub_assets.errors import StoreUnavailable
@@ -78,7 +79,9 @@ class HBaseTableStore:
     ) -> Iterator[CellRows]:
         """See ``TableStore.scan_cells``."""
         for page in self._pages(table, start, stop, columns, page_rows):
-            yield CellRows(page.keys, dict(zip(columns, page.columns, strict=True)))
+            rows = _with_cells(CellRows(page.keys, dict(zip(columns, page.columns, strict=True))))
+            if len(rows):
+                yield rows
 
     def scan_keys(
         self, table: str, start: bytes, stop: bytes, *, page_rows: int = _PAGE_ROWS
@@ -187,7 +190,7 @@ class HBaseTableStore:
     def _pages(
         self, table: str, start: bytes, stop: bytes, columns: Sequence[bytes], page_rows: int
     ) -> Iterator[Batch]:
-        wanted = Wanted(table, self._name(table), start, stop, columns, page_rows)
+        wanted = Wanted(table, self._name(table), start, stop, columns, page_rows, by_name=len(columns) == 1)
         return pages(self._gateways, wanted, self._patience(), binary=self._options.protocol == "binary")
 
     def _call(self, table: str, call: Callable[[Lease], T], *, make: bool = False, again: bool = True) -> T:
@@ -215,3 +218,15 @@ class HBaseTableStore:
                 if not again:
                     raise
                 patience.failed(error)
+
+
+def _with_cells(rows: CellRows) -> CellRows:
+    """The rows that have one of the cells at least."""
+    columns = rows.columns.values()
+    if any(not column.null_count for column in columns):
+        return rows
+    there = np.any([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=0)
+    if there.all():
+        return rows
+    kept = pa.array(np.flatnonzero(there))
+    return CellRows(rows.keys.take(kept), {name: column.take(kept) for name, column in rows.columns.items()})

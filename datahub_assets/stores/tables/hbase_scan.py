@@ -1,9 +1,12 @@
 """Scans: pages of rows in key order that go on behind the last row, over a fresh connection, when anything breaks.
 
-From the second page on, the next one is asked for before the one that came is handed out, so that HBase works while the
-reader does. Pages are small at first and grow to ``PAGE_BYTES``: how large rows are is known only from rows.
+From the second page on, a page is asked for before the one in front of it is read, so that HBase works while the reader
+does. Pages are small at first and grow to ``PAGE_BYTES``: how large rows are is known only from rows. So is how many cells
+they have: HBase gives whole families in two thirds of the time that it takes to pick the same cells by name, so that a scan
+begins with families, and goes on by name where that leaves out most cells.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -38,6 +41,7 @@ class Wanted:
         start, stop: keys, half-open; an empty stop means no end.
         columns: full names; none: keys alone.
         page_rows: rows of a page at most.
+        by_name: whether HBase shall give these columns only.
     """
 
     table: str
@@ -46,11 +50,18 @@ class Wanted:
     stop: bytes
     columns: Sequence[bytes]
     page_rows: int
+    by_name: bool
+
+    def leaves_most_out(self, page: Batch) -> bool:
+        """Whether most cells of the page are not wanted, so that HBase had better pick those that are."""
+        return not self.by_name and page.cells > 2 * len(self.columns) * len(page)
 
     def thrift(self) -> Any:
         """The scan as Thrift's struct."""
+        families = sorted({column.partition(b":")[0] for column in self.columns})
         return TScan(
-            startRow=self.start, stopRow=self.stop or None, columns=list(self.columns) or None,
+            startRow=self.start, stopRow=self.stop or None,
+            columns=(list(self.columns) if self.by_name else families) or None,
             caching=min(self.page_rows, _CACHED_ROWS), filterString=None if self.columns else _KEYS_ONLY,
         )  # fmt: skip
 
@@ -75,7 +86,11 @@ def pages(gateways: Gateways, wanted: Wanted, patience: Patience, *, binary: boo
                     left = replace(left, start=page.keys[-1].as_py() + b"\0")
                     patience.succeeded()
                     yield page
-            return
+                    if left.leaves_most_out(page):
+                        left = replace(left, by_name=True)
+                        break
+                else:
+                    return
         except TableAbsent:
             return
         except ScannerLost as lost:
@@ -91,13 +106,11 @@ def _pages(gateways: Gateways, wanted: Wanted, binary: bool) -> Generator[Batch,
         page = scanner.answer()
         if len(page):
             yield page
-        if scanner.ended:
-            return
-        scanner.ask_for_more()
+        if not scanner.ended:
+            scanner.ask_for_more()
         while not scanner.ended:
+            scanner.ask_for_more()
             page = scanner.answer()
-            if not scanner.ended:
-                scanner.ask_for_more()
             if len(page):
                 yield page
 
@@ -107,9 +120,11 @@ class _Scanner:
 
     def __init__(self, gateways: Gateways, wanted: Wanted, binary: bool) -> None:
         self._gateways, self._wanted, self._binary = gateways, wanted, binary
-        self._asked = self._size = self._rows = 0
+        self._size = self._rows = 0
+        self._asked: deque[int] = deque()
+        self._largest = 0
         self._id: int | None = None
-        self._awaited = self._broken = False
+        self._broken = False
         self.ended = False
         """Whether all rows have been given."""
         self._lease = gateways.lease()
@@ -127,18 +142,19 @@ class _Scanner:
         """So many rows are asked for."""
         # thriftpy2 0.7: _send and _recv are the halves of a call
         self._call(lambda: self._client._send(_METHOD, id=self._id, nbRows=rows))
-        self._asked, self._awaited = rows, True
+        self._asked.append(rows)
+        self._largest = max(rows, self._largest)
 
     def ask_for_more(self) -> None:
         """The next page is asked for, of as many rows as make ``PAGE_BYTES`` by what came so far."""
         fitting = PAGE_BYTES * self._rows // max(self._size, 1)
-        self.ask(max(1, min(fitting, GROWTH * self._asked, self._wanted.page_rows)))
+        self.ask(max(1, min(fitting, GROWTH * self._largest, self._wanted.page_rows)))
 
     def answer(self) -> Batch:
         """The rows that were asked for, or as many as there still are."""
-        self._awaited = False
+        asked = self._asked.popleft()
         page: Batch = self._call(self._column_wise if self._binary else self._row_by_row)
-        self.ended = len(page) < self._asked
+        self.ended = self.ended or len(page) < asked
         self._rows += len(page)
         self._size += page.keys.nbytes + sum(column.nbytes for column in page.columns)
         return page
@@ -146,7 +162,7 @@ class _Scanner:
     def close(self) -> None:
         """The scanner is closed, and the connection given back if all that was asked on it has been answered."""
         with suppress(Exception):  # a scanner that HBase has lost needs no closing
-            if self._awaited:
+            while self._asked and not self._broken:
                 self.answer()
             if self._id is not None and not self._broken:
                 self._call(lambda: self._client.scannerClose(self._id))
@@ -184,5 +200,6 @@ class _Scanner:
             [row.columns[name].value if name in row.columns else None for row in rows] for name in self._wanted.columns
         ]
         return Batch(
-            pa.array([row.row for row in rows], pa.binary()), tuple(pa.array(column, pa.binary()) for column in cells)
-        )
+            pa.array([row.row for row in rows], pa.binary()), tuple(pa.array(column, pa.binary()) for column in cells),
+            sum(len(row.columns) for row in rows),
+        )  # fmt: skip
