@@ -47,7 +47,10 @@ class Verifier:
         if not match:
             raise ValueError("not a verifier: expected SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>")
         iterations, *parts = match.groups()
-        salt, stored, server = (base64.b64decode(part, validate=True) for part in parts)
+        try:
+            salt, stored, server = (base64.b64decode(part, validate=True) for part in parts)
+        except ValueError as error:
+            raise ValueError("not a verifier: its parts are base64") from error
         if len(stored) != 32 or len(server) != 32 or not 1 <= int(iterations) <= 10_000_000:
             raise ValueError("not a verifier: its keys have 32 bytes each, its iterations are 1 to 10,000,000")
         return cls(int(iterations), salt, stored, server)

@@ -87,9 +87,10 @@ def judge(statement: Node, macros: Collection[str] = ()) -> Gated:
     for place, node in nodes(statement):
         _require_known(place, node)
     gated = Gated(statement)
-    for _, node in nodes(statement):
+    for place, node in nodes(statement):
         if node.get("class") in {"FUNCTION", "WINDOW"} and "function_name" in node:
-            gated.functions.add(_function(node, macros))
+            may_be_called = functions.TABLE_FUNCTIONS if place == "function" else functions.ALLOWED | set(macros)
+            gated.functions.add(_function(node, may_be_called))
     for node in _named(statement):
         gated.wanted.setdefault(_wanted(node), []).append(node)
     return gated
@@ -151,13 +152,13 @@ def _require_known(place: str, node: Node) -> None:
         raise NotSupported("Clause not supported", got=place)
 
 
-def _function(node: Node, macros: Collection[str]) -> str:
+def _function(node: Node, may_be_called: Collection[str]) -> str:
     name = str(node["function_name"]).lower()
     if node.get("catalog") or str(node.get("schema") or "").lower() not in _SCHEMAS_OF_FUNCTIONS:
         raise NoSuchFunction("No such function", got=f"{node.get('schema')}.{name}")
     if node.get("schema"):
         node.update(schema="", qualified_name={"path": [node["function_name"]]})
-    if name not in macros and name not in functions.ALLOWED and name not in functions.TABLE_FUNCTIONS:
+    if name not in may_be_called:
         raise NoSuchFunction("No such function", got=name)
     problem = functions.bounded(name, [constant_of(_expression(one)) for one in node.get("arguments", ())])
     if problem:
