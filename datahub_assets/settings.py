@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from datahub_assets.catalogue.loading import DEMO_FOLDER
 from datahub_assets.errors import DeclarationError
+from datahub_assets.stores.roots import root_problems, root_url
+from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
 SETTINGS_FILE = "datahub.toml"
 
@@ -43,7 +45,12 @@ class Settings(BaseSettings):
         None, description="Catalogue files; home/catalogue, else the demo's, when left out."
     )
     landing_folder: Path | None = Field(None, description="Where providers drop files; home/landing when left out.")
-    root_folder: Path | None = Field(None, description="Vault, extracts and drops; home/root when left out.")
+    root: str | None = Field(
+        None,
+        description="Vault, extracts and drops: a folder, file:///path, or webhdfs://user@host:port/path (also webhdfs+https) "
+        "for HttpFS and WebHDFS; home/root when left out.",
+    )
+    webhdfs: WebHdfsOptions = Field(default_factory=WebHdfsOptions, description="How a root by webhdfs:// is reached.")
     tables_folder: Path | None = Field(None, description="Embedded tables, on a local disk; home/tables when left out.")
     iceberg_uri: str | None = Field(None, description="Iceberg catalogue; SQLite in home when left out.")
     iceberg_properties: dict[str, str] = Field(default_factory=dict, description="More properties of that catalogue.")
@@ -61,6 +68,13 @@ class Settings(BaseSettings):
     def _known_timezone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"unknown time zone {value!r}, expected an IANA name such as Europe/Paris")
+        return value
+
+    @field_validator("root")
+    @classmethod
+    def _known_root(cls, value: str | None) -> str | None:
+        if value and (problems := root_problems(value)):
+            raise ValueError(f"{value!r}: {'; '.join(problems)}")
         return value
 
     @classmethod
@@ -84,9 +98,9 @@ class Settings(BaseSettings):
         return self.landing_folder or self.home / "landing"
 
     @property
-    def root(self) -> Path:
+    def root_url(self) -> str:
         """Root of the immutable files."""
-        return self.root_folder or self.home / "root"
+        return root_url(self.root or self.home / "root", Path.cwd())
 
     @property
     def tables(self) -> Path:
@@ -127,7 +141,7 @@ class Settings(BaseSettings):
         temporary.replace(path)
 
 
-FOLDERS = ("catalogue_folder", "landing_folder", "root_folder", "tables_folder")
+FOLDERS = ("catalogue_folder", "landing_folder", "tables_folder")
 
 
 def _absolute(settings: Settings) -> dict[str, Path]:
@@ -169,8 +183,12 @@ def load(home: Path | None = None) -> Settings:
         for name in FOLDERS:
             if name in given:
                 given[name] = folder / given[name]
+        if "root" in given and "://" not in str(given["root"]):
+            given["root"] = str(folder / str(given["root"]))
         settings = Settings(**{**given, "home": folder})
-        return settings.model_copy(update={"home": folder, **_absolute(settings)})
+        return settings.model_copy(
+            update={"home": folder, **_absolute(settings), "root": settings.root and settings.root_url}
+        )
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError("Settings file not TOML", where=str(home), got=str(error)) from error
     except ValidationError as error:

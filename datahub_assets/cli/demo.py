@@ -17,6 +17,13 @@ def demo(
     port: Annotated[
         int, typer.Option(help="Port of the Dagster UI on 127.0.0.1; another free one if it is taken.")
     ] = 3000,
+    root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where its files go: a folder, or webhdfs://user@host:port/path; its folder when left out.",
+        ),
+    ] = None,
 ) -> None:
     """Replay real provider files from December 2012 to March 2013 into a hub and show it in the Dagster UI.
 
@@ -27,11 +34,13 @@ def demo(
 
         datahub demo --once               load and exit, as CI does
 
+        datahub demo --once --root webhdfs://hub@gateway:14000/demo      its files on a cluster
+
         datahub --home .demo status       then ask the hub
     """
     from datahub_assets.demo.run import run_once, serve
 
     chosen: Chosen = ctx.obj
     folder = (home or chosen.home or Path(".demo")).absolute()
-    failed = run_once(folder) if once else serve(folder, port)
+    failed = run_once(folder, root) if once else serve(folder, port, root)
     raise typer.Exit(1 if failed else 0)

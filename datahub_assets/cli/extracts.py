@@ -107,7 +107,7 @@ def export(
     made = list(_drops(hub, wanted, formats))
     columns = {"partition": TEXT, "position": NUMBER, "file": TEXT, "size": NUMBER, "sha256": TEXT}
     emit_records(columns, made, form, short=["sha256"], empty=f"{dataset} has no partitions there: nothing to drop.")
-    say(f"Below {hub.settings.root}, at {position_words(hub, position)}")
+    say(f"Below {hub.files.url('')}, at {position_words(hub, position)}")
 
 
 def _require_extract(hub: "Hub", dataset: str) -> None:

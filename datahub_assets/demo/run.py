@@ -21,17 +21,17 @@ from datahub_assets.orchestration.jobs import JUDGE
 _WORDS = Console(stderr=True)
 
 
-def open_demo(home: Path) -> Hub:
-    """The demo hub at ``home``, made if it is not there, its clock at the story's start or where it was left."""
-    settings = prepare(home)
+def open_demo(home: Path, root: str | None = None) -> Hub:
+    """The demo hub at ``home``, made if it is not there (its files at ``root``), its clock at the story's start or as left."""
+    settings = prepare(home, root)
     if not (home / "clock").exists():
         settings.set_clock(next(iter(provider_files())).arrives_at)
     return Hub.open(settings, actor="demo")
 
 
-def run_once(home: Path) -> int:
-    """The story is loaded in this process; returns the number of runs that failed."""
-    hub = open_demo(home)
+def run_once(home: Path, root: str | None = None) -> int:
+    """The story is loaded in this process; returns the number of runs that failed. ``root``: see ``prepare``."""
+    hub = open_demo(home, root)
     dagster = InProcessDagster(hub.settings, dagster_home(home))
     failed: list[str] = []
 
@@ -53,9 +53,9 @@ def run_once(home: Path) -> int:
     return len(failed)
 
 
-def serve(home: Path, port: int) -> int:
+def serve(home: Path, port: int, root: str | None = None) -> int:
     """Webserver and daemon run, the daemon's sensors load the story, and all keep running until Ctrl-C; returns 0."""
-    hub = open_demo(home)
+    hub = open_demo(home, root)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _WORDS.status("starting Dagster") as starting, dagster_servers(home, free_port(port)) as address:
         starting.stop()

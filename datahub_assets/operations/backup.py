@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,14 +23,17 @@ from datahub_assets.history.log import render_instant
 from datahub_assets.operations.hub import Hub
 from datahub_assets.settings import SETTINGS_FILE
 from datahub_assets.stores.commit_log import INDEX, LOG
+from datahub_assets.stores.files import CHUNK
+from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets.stores.tables.embedded_copy import copy_table
 from datahub_assets.stores.tables.interface import Rows
 
 MANIFEST = "backup.json"
+THREADS = 8
 FOLDERS = ("vault", "extracts", "drops")
 """Folders below the root that are copied: all that is immutable and not a projection."""
-_PLACES = re.compile(r"^\s*(catalogue_folder|landing_folder|root_folder|tables_folder|iceberg_uri)\s*=")
+_PLACES = re.compile(r"^\s*(catalogue_folder|landing_folder|root|tables_folder|iceberg_uri)\s*=")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ def _back_up(
         on_step(f"table {name}")
         copy_table(hub.settings.tables, name, target / "tables")
     on_step("files")
-    copied = [_copied(hub, path, target / "root" / path, link) for folder in FOLDERS for path in hub.files.list(folder)]
+    paths = [path for folder in FOLDERS for path in hub.files.list(folder)]
+    with ThreadPoolExecutor(THREADS) as pool:  # a server answers several at once
+        copied = list(pool.map(lambda path: _copied(hub, path, target / "root" / path, link), paths))
     copy = EmbeddedTableStore(target / "tables")
     try:
         copy.write(LOG, _counters(hub))
@@ -103,7 +109,7 @@ def _back_up(
 def _require_target(hub: Hub, target: Path) -> None:
     inside = [
         f
-        for f in (hub.settings.home, hub.settings.root, hub.settings.tables)
+        for f in (hub.settings.home, *_local_root(hub), hub.settings.tables)
         if target.resolve().is_relative_to(f.resolve())
     ]
     if inside:
@@ -119,20 +125,24 @@ def _require_target(hub: Hub, target: Path) -> None:
         )
 
 
+def _local_root(hub: Hub) -> list[Path]:
+    return [hub.files.root] if isinstance(hub.files, LocalFileStore) else []
+
+
 def _copied(hub: Hub, path: str, target: Path, link: bool) -> bool:
     """The file is there; whether it was not before. Published files never change, so one that is there is the same."""
-    source = hub.files.local(path)
     if target.exists():
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    if link:
+    if link and isinstance(hub.files, LocalFileStore):
         try:
-            os.link(source, target)
+            os.link(hub.files.location(path), target)
             return True
         except OSError:  # another filesystem, or one without hard links
             pass
     temporary = target.with_name(f".tmp-{target.name}")
-    shutil.copyfile(source, temporary)
+    with hub.files.open(path) as source, temporary.open("wb") as copy:
+        shutil.copyfileobj(source, copy, CHUNK)
     temporary.replace(target)
     return True
 

@@ -18,8 +18,10 @@ from datahub_assets.schema.evolution import evolve
 from datahub_assets.settings import Settings
 from datahub_assets.stores.commit_log import CommitLog, write_id_counter
 from datahub_assets.stores.extracts import ExtractStore
+from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.landing import Landing
 from datahub_assets.stores.local_files import LocalFileStore
+from datahub_assets.stores.roots import open_files
 from datahub_assets.stores.structured import StructuredStore
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets.stores.tables.interface import TableStore
@@ -37,7 +39,7 @@ class Hub:
 
     settings: Settings
     catalogue: Catalogue
-    files: LocalFileStore
+    files: FileStore
     tables: TableStore
     landing: Landing
     clock: Callable[[], datetime]
@@ -53,8 +55,9 @@ class Hub:
             StoreUnavailable: a store does not answer.
         """
         return cls(
-            settings, load(settings.catalogue), LocalFileStore(settings.root), EmbeddedTableStore(settings.tables),
-            Landing(settings.landing), settings.now, actor or getpass.getuser(), run_id or f"cli-{uuid.uuid4().hex[:12]}",
+            settings, load(settings.catalogue), open_files(settings.root_url, settings.webhdfs),
+            EmbeddedTableStore(settings.tables), Landing(settings.landing), settings.now, actor or getpass.getuser(),
+            run_id or f"cli-{uuid.uuid4().hex[:12]}",
         )  # fmt: skip
 
     def at(self, instant: datetime) -> "Hub":
@@ -87,9 +90,12 @@ class Hub:
 
     def iceberg(self) -> "IcebergProjection":
         """The Iceberg tables of the extracts; to be closed after use."""
+        from datahub_assets.stores import iceberg_io
         from datahub_assets.stores.iceberg import IcebergProjection  # half a second that few need
 
         properties = {"type": "sql", "uri": self.settings.iceberg, "warehouse": self.files.url("iceberg")}
+        if not isinstance(self.files, LocalFileStore):
+            properties |= iceberg_io.properties(self.settings.root_url, self.settings.webhdfs)
         return IcebergProjection(self.extracts, {**properties, **self.settings.iceberg_properties})
 
     def contract(self, dataset: str) -> Contract:

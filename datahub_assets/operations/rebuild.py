@@ -61,8 +61,8 @@ def require_empty(hub: Hub) -> int:
     count = sum(1 for _ in hub.files.list("vault/log"))
     if not count:
         raise StoreCorrupt(
-            "No log in the vault", where=str(hub.settings.root), expected="vault/log/000000000000.json and on",
-            remedy="Set root_folder to where the vault is, or restore it from a backup",
+            "No log in the vault", where=hub.files.url(""), expected="vault/log/000000000000.json and on",
+            remedy="Set root to where the vault is, or restore it from a backup",
         )  # fmt: skip
     return count
 

@@ -7,10 +7,11 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from fsspec.implementations.local import LocalFileSystem
+from fsspec import AbstractFileSystem
 
 from datahub_assets.errors import StoreUnavailable
 from datahub_assets.stores.files import FileFacts, parts_of
@@ -29,11 +30,17 @@ class LocalFileStore:
     def __init__(self, root: Path, *, links: bool = True) -> None:
         """Use (and make) the folder. ``links``: try hard links first."""
         self.root, self._has_links = root.resolve(), links
-        self.filesystem = LocalFileSystem()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unavailable("open the root", str(root), error) from error
+
+    @cached_property
+    def filesystem(self) -> AbstractFileSystem:
+        """See ``FileStore.filesystem``."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        return LocalFileSystem()
 
     def publish(self, path: str, chunks: Iterable[bytes]) -> FileFacts:
         """See ``FileStore.publish``."""
@@ -103,10 +110,6 @@ class LocalFileStore:
     def location(self, path: str) -> str:
         """See ``FileStore.location``."""
         return str(self._local(path))
-
-    def local(self, path: str) -> Path:
-        """The file's path on this machine."""
-        return self._local(path)
 
     def _local(self, path: str) -> Path:
         full = self.root.joinpath(*parts_of(path))

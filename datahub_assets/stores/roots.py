@@ -11,12 +11,10 @@ from urllib.parse import unquote, urlsplit
 from datahub_assets.errors import DeclarationError
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.local_files import LocalFileStore
-from datahub_assets.stores.remote_files import RemoteFileStore
-from datahub_assets.stores.webhdfs.filesystem import HubWebHDFS
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
 _REMOTE = ("webhdfs", "webhdfs+https")
-_EXPECTED = "a folder, file:///path, webhdfs://user@host:port/path or webhdfs+https://…"
+EXPECTED = "a folder, file:///path, webhdfs://user@host:port/path or webhdfs+https://…"
 
 
 def root_url(root: str | Path, base: Path) -> str:
@@ -28,9 +26,9 @@ def root_url(root: str | Path, base: Path) -> str:
     text = str(root)
     if "://" not in text:
         return (base / text).absolute().as_uri()
-    problems = _problems(text)
+    problems = root_problems(text)
     if problems:
-        raise DeclarationError("Not a place for files", where="root", got=text, expected=_EXPECTED, problems=problems)
+        raise DeclarationError("Not a place for files", where="root", got=text, expected=EXPECTED, problems=problems)
     return text.rstrip("/")
 
 
@@ -43,6 +41,11 @@ def open_files(url: str, options: WebHdfsOptions) -> FileStore:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return LocalFileStore(local_folder(url))
+    from datahub_assets.stores.remote_files import (
+        RemoteFileStore,  # a quarter of a second that a local hub does not need
+    )
+    from datahub_assets.stores.webhdfs.filesystem import HubWebHDFS
+
     server = parts.netloc.rpartition("@")[2]  # who reads need not be who wrote: an address has no user
     filesystem = HubWebHDFS(
         server.rpartition(":")[0], int(server.rpartition(":")[2]), user=unquote(parts.username) if parts.username else None,
@@ -56,7 +59,10 @@ def local_folder(url: str) -> Path:
     return Path(unquote(urlsplit(url).path))
 
 
-def _problems(url: str) -> list[str]:
+def root_problems(url: str) -> list[str]:
+    """What is wrong with a root; nothing is wrong with a folder."""
+    if "://" not in url:
+        return []
     parts = urlsplit(url)
     if parts.scheme == "file":
         return [] if not parts.netloc else [f"{parts.netloc} is taken for a host: write three slashes, file:///path"]

@@ -24,7 +24,7 @@ from typing import Any
 from datahub_assets.operations.follow import catch_up
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.project import project
-from datahub_assets.stores.files import FileFacts
+from datahub_assets.stores.files import FileFacts, FileStore
 from datahub_assets.stores.landing import Landing, LandingFile
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
@@ -258,7 +258,8 @@ class _Tables(Around):
 class _Files(LocalFileStore):
     """A file store whose changing calls are points."""
 
-    def __init__(self, store: LocalFileStore, points: Points) -> None:
+    def __init__(self, store: FileStore, points: Points) -> None:
+        assert isinstance(store, LocalFileStore)
         super().__init__(store.root)
         self._points = points
 

@@ -7,11 +7,12 @@ import pytest
 from pydantic import BaseModel
 
 from datahub_assets.settings import Notifications, Settings
+from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
 TABLE = re.compile(r"<!-- fields of (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) ?\| (.*?) \|$", re.MULTILINE)
-GROUPS: list[type[BaseModel]] = [Settings, Notifications]
+GROUPS: list[type[BaseModel]] = [Settings, Notifications, WebHdfsOptions]
 
 
 def documented(model: type[BaseModel]) -> dict[str, tuple[str, str]]:

@@ -22,9 +22,10 @@ def test_hub_without_settings_is_the_embedded_default(hub_root: Path) -> None:
     assert settings.home == hub_root
     assert settings.catalogue == DEMO_FOLDER, "a hub that has no catalogue shows the demo's"
     (hub_root / "catalogue").mkdir()
-    assert [settings.catalogue, settings.landing, settings.root, settings.tables] == [
-        hub_root / name for name in ("catalogue", "landing", "root", "tables")
+    assert [settings.catalogue, settings.landing, settings.tables] == [
+        hub_root / name for name in ("catalogue", "landing", "tables")
     ]
+    assert settings.root_url == (hub_root / "root").as_uri()
     assert settings.iceberg == f"sqlite:///{hub_root}/iceberg.sqlite"
     assert settings.notifications.webhook_url is None
 
@@ -49,6 +50,59 @@ def test_settings_file_is_read_and_its_folders_are_relative_to_it(
     assert settings.landing.resolve() == hub_root.parent / "drop"
     assert settings.landing.is_absolute()
     assert (settings.tables, settings.timezone) == (Path("/fast/disk"), "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("files", "file://{home}/files"),
+        ("../files of all", "file://{home}/../files%20of%20all"),
+        ("/mapr/my.cluster/hub", "file:///mapr/my.cluster/hub"),
+        ("file:///mapr/my.cluster/hub/", "file:///mapr/my.cluster/hub"),
+        ("webhdfs://hub@gateway:14000/hub", "webhdfs://hub@gateway:14000/hub"),
+        ("webhdfs+https://gateway:14000/a%20b/", "webhdfs+https://gateway:14000/a%20b"),
+    ],
+)
+def test_root_is_a_folder_or_a_url(hub_root: Path, given: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One setting for every place files can be; a folder in the file is relative to the file, whoever reads it."""
+    given_file(hub_root, f'root = "{given}"\n')
+    monkeypatch.chdir("/")
+    assert load(hub_root).root_url == url.format(home=hub_root)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("s3://bucket/hub", "s3 is none of"),
+        ("file://mapr/hub", "three slashes"),
+        ("webhdfs://gateway/hub", "no port"),
+        ("webhdfs://:14000/hub", "no host"),
+        ("webhdfs://gateway:many/hub", "Port"),
+        ("webhdfs://gateway:14000", "no folder"),
+        ("webhdfs://gateway:14000/hub?user=me", "no folder"),
+        ("webhdfs://me:secret@gateway:14000/hub", "DATAHUB_WEBHDFS__PASSWORD"),
+    ],
+)
+def test_root_that_cannot_be_is_refused(hub_root: Path, given: str, said: str) -> None:
+    """Before anything is written somewhere else than was meant."""
+    given_file(hub_root, f'root = "{given}"\n')
+    with pytest.raises(DeclarationError, match="Impossible settings") as caught:
+        load(hub_root)
+    assert said in caught.value.problems[0]
+
+
+def test_password_goes_with_basic_authentication_and_is_not_shown(
+    hub_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password that would be ignored is a mistake; one that is used stands in no log."""
+    monkeypatch.setenv("DATAHUB_WEBHDFS__PASSWORD", "open sesame")
+    with pytest.raises(DeclarationError) as caught:
+        load(hub_root)
+    assert "basic" in caught.value.problems[0]
+    given_file(hub_root, '[webhdfs]\nauthentication = "basic"\n')
+    settings = load(hub_root)
+    assert "open sesame" in settings.webhdfs.plain()
+    assert "sesame" not in f"{settings} {settings!r} {settings.model_dump_json()}"
 
 
 def test_variable_wins_over_the_file(hub_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

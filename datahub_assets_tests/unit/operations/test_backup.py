@@ -96,11 +96,11 @@ def test_backup_says_when_it_is_whole(story: Hub, tmp_path: Path) -> None:
 
 def test_backup_does_not_lead_back_to_its_source(story: Hub, tmp_path: Path) -> None:
     """Folders that the source's settings name are not the copy's: they are left in as comments."""
-    root = story.settings.root
-    (story.settings.home / SETTINGS_FILE).write_text(f'root_folder = "{root}"\ntimezone = "Europe/Paris"\n')
+    root = story.settings.root_url
+    (story.settings.home / SETTINGS_FILE).write_text(f'root = "{root}"\ntimezone = "Europe/Paris"\n')
     back_up(story, tmp_path / "copy")
     settings = load(tmp_path / "copy")
-    assert settings.root == tmp_path / "copy" / "root"
+    assert settings.root_url == (tmp_path / "copy" / "root").as_uri()
     assert settings.timezone == "Europe/Paris"
 
 

@@ -73,7 +73,7 @@ def test_rebuild_needs_empty_tables_and_a_log(story: Hub) -> None:
         require_empty(story)
     hub = _lose_tables(story)
     assert require_empty(hub) == 16
-    shutil.rmtree(hub.files.local("vault/log"))
+    shutil.rmtree(Path(hub.files.location("vault/log")))
     with pytest.raises(StoreCorrupt, match="No log"):
         require_empty(hub)
 
@@ -111,7 +111,7 @@ def test_rebuild_makes_missing_extract_files_again(story: Hub) -> None:
     assert list(compact(story, REPORT))
     said = answers(story)
     hub = _lose_tables(story)
-    shutil.rmtree(hub.files.local(f"extracts/{REPORT}"))
+    shutil.rmtree(Path(hub.files.location(f"extracts/{REPORT}")))
     hub, verdicts = _rebuilt(hub)
     assert [verdict for verdict in verdicts if not verdict.equal] == []
     assert answers(hub) == said
@@ -153,7 +153,7 @@ def test_rebuild_of_a_date_that_no_delivery_tells_any_more_is_empty(tmp_path: Pa
 def test_rebuild_says_which_extract_is_damaged_or_changed(story: Hub) -> None:
     """A damaged file is told and left alone; a missing one whose SQL is another now is not made from the new SQL."""
     changes = story.log.changes(REPORT, story.log.last())
-    first, second = (story.files.local(change.files[0].path) for _, change in changes.values())
+    first, second = (Path(story.files.location(change.files[0].path)) for _, change in changes.values())
     first.write_bytes(b"damaged")
     second.unlink()
     text = CATALOGUE["report.yaml"].replace("SELECT p.business_date", "SELECT DISTINCT p.business_date")

@@ -1,6 +1,7 @@
 """Reconciliation finds what differs between file, table, extract and log, and nothing else."""
 
 from datetime import date
+from pathlib import Path
 
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.reconcile import Comparison, reconcile
@@ -38,7 +39,7 @@ def test_reconcile_finds_rows_that_were_lost(story: Hub) -> None:
 def test_reconcile_finds_a_damaged_extract_file(story: Hub) -> None:
     """An extract file with other bytes is found by its checksum; a missing one is told as missing."""
     changes = story.log.changes(REPORT, story.log.last())
-    first, second = (story.files.local(change.files[0].path) for _, change in changes.values())
+    first, second = (Path(story.files.location(change.files[0].path)) for _, change in changes.values())
     first.write_bytes(first.read_bytes() + b"x")
     second.unlink()
     found = _all(story)
@@ -49,7 +50,7 @@ def test_reconcile_finds_a_damaged_extract_file(story: Hub) -> None:
 def test_reconcile_finds_a_damaged_delivery(story: Hub) -> None:
     """Bytes that changed in the vault say something else than what was committed: told, and the rest goes on."""
     delivery = story.log.deliveries(PRICES, story.log.last(), date(2024, 1, 3))[0]
-    path = story.files.local(f"vault/deliveries/{PRICES}/{delivery.sha256}")
+    path = Path(story.files.location(f"vault/deliveries/{PRICES}/{delivery.sha256}"))
     path.write_text(path.read_text().replace("1.6", "1.7"))
     found = _all(story)
     assert "something else" in found[PRICES, "2024-01-03"].finding
