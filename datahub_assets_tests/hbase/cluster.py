@@ -28,6 +28,7 @@ log4j.appender.F.MaxBackupIndex=1
 log4j.appender.F.layout=org.apache.log4j.PatternLayout
 log4j.appender.F.layout.ConversionPattern=%d %p [%t] %c{1}: %m%n
 """
+_PROBE = "probe"
 MASTER, GATEWAY = "org.apache.hadoop.hbase.master.HMaster", "org.apache.hadoop.hbase.thrift.ThriftServer"
 
 
@@ -185,26 +186,34 @@ def start_gateway(processes: Processes, gateway: Gateway, heap_mb: int = 512) ->
 
 
 def await_gateway(processes: Processes, gateway: Gateway, seconds: float = START_SECONDS) -> None:
-    """The gateway answers, and so does HBase behind it.
+    """The gateway answers, and HBase behind it makes tables.
 
     Raises:
         NotStarted: not in time, or a server ended.
     """
-    transport = "framed" if "--framed" in gateway.options else "buffered"
-    protocol = "compact" if "--compact" in gateway.options else "binary"
     until = time.monotonic() + seconds
     while True:
         for name in processes.pids:
             processes.require_running(name)
         try:
-            connection = happybase.Connection(
-                HOST, gateway.port, timeout=30_000, transport=transport, protocol=protocol
-            )
-            connection.tables()
-            connection.close()
+            _make_and_drop_a_table(gateway)
             return
         except Exception as error:  # whatever a server says that is still starting
             if time.monotonic() > until:
-                logs = processes.folder / "logs"
-                raise NotStarted(f"gateway {gateway.port} does not answer: {error}; read {logs}") from error
-            time.sleep(0.2)
+                told = str(error)[:500]
+                raise NotStarted(
+                    f"gateway {gateway.port} does not answer: {told}; read {processes.folder}/logs"
+                ) from error
+            time.sleep(0.3)
+
+
+def _make_and_drop_a_table(gateway: Gateway) -> None:
+    transport = "framed" if "--framed" in gateway.options else "buffered"
+    protocol = "compact" if "--compact" in gateway.options else "binary"
+    connection = happybase.Connection(HOST, gateway.port, timeout=30_000, transport=transport, protocol=protocol)
+    try:
+        if _PROBE.encode() not in connection.tables():
+            connection.create_table(_PROBE, {"d": {}})
+        connection.delete_table(_PROBE, disable=True)
+    finally:
+        connection.close()
