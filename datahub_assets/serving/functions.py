@@ -19,7 +19,8 @@ _NUMBERS = """
     roundbankers sign signbit sin sinh sqrt subtract tan tanh trunc xor
 """
 _TEXTS = """
-    ascii bit_length char_length character_length chr concat concat_ws contains ends_with from_base64 base64 to_base64 from_hex hex to_hex
+    ascii bit_length char_length character_length chr concat concat_ws contains ends_with
+    from_base64 base64 to_base64 from_hex hex to_hex
     unhex hash ilike_escape instr jaccard jaro_similarity jaro_winkler_similarity lcase left left_grapheme len length
     length_grapheme like_escape lower lpad ltrim md5 nfc_normalize not_ilike_escape not_like_escape octet_length ord
     overlay position prefix regexp_escape regexp_extract regexp_extract_all regexp_full_match regexp_matches

@@ -46,8 +46,9 @@ groups:
     grants: [{datasets: ["*"]}]
   only-a:
     grants:
-      - {datasets: [px/prices, an/returns, an/priced_members], rows: "ticker = 'A'"}
-      - {datasets: [ref/instruments], rows: "currency = 'EUR'", masked: [name]}
+      - {datasets: [px/prices, an/returns], rows: "ticker = 'A'"}
+      - {datasets: [an/priced_members], rows: "ticker = 'A'", masked: [name]}
+      - {datasets: [ref/instruments], rows: "currency = 'EUR' AND ticker IN ('A')", masked: [name]}
   masked:
     grants:
       - {datasets: [px/prices], masked: [price]}
