@@ -93,15 +93,17 @@ def read_bitemporal(
 
 def read(
     hub: Hub, dataset: str, position: int, days: Iterable[date] | None = None, *, valid_on: date | None = None,
+    schema: pa.Schema | None = None,
 ) -> Iterator[pa.Table]:  # fmt: skip
     """The rows of any dataset at a position, declared columns only: partitions in order, rows in key order.
 
     Args:
         days: business dates wanted; None: all that are committed. Of no meaning for a bitemporal dataset.
         valid_on: bitemporal: only rows that hold on this day.
+        schema: extracts: the columns wanted, whatever SQL made a partition; None: those that the partitions have together.
     """
     if dataset in hub.catalogue.extracts:
-        yield from _read_extract(hub, dataset, position, days)
+        yield from _read_extract(hub, dataset, position, days, schema)
         return
     declared, contract = hub.catalogue.structured_dataset(dataset), hub.contract(dataset)
     if declared.shape is Shape.BITEMPORAL:
@@ -112,9 +114,16 @@ def read(
             yield table.select(contract.arrow_schema.names)
 
 
-def _read_extract(hub: Hub, dataset: str, position: int, days: Iterable[date] | None) -> Iterator[pa.Table]:
-    for partition, change in _wanted(hub, dataset, position, days):
-        for batch in hub.extracts.read(change.files, partition):
+def _read_extract(
+    hub: Hub, dataset: str, position: int, days: Iterable[date] | None, schema: pa.Schema | None
+) -> Iterator[pa.Table]:
+    wanted = list(_wanted(hub, dataset, position, days))
+    if (
+        schema is None and len({change.code_version for _, change in wanted}) > 1
+    ):  # perhaps of several versions of the SQL
+        schema = hub.extracts.schema([file for _, change in wanted for file in change.files])
+    for partition, change in wanted:
+        for batch in hub.extracts.read(change.files, partition, schema=schema):
             yield pa.Table.from_batches([batch])
 
 

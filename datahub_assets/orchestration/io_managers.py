@@ -136,10 +136,10 @@ def _schema(hub: Hub, dataset: str) -> pa.Schema:
 
 
 def _rows(hub: Hub, dataset: str, days: list[date] | None) -> Iterator[pa.Table]:
-    position, declared = held_position(hub), hub.dataset(dataset)
+    position, declared, schema = held_position(hub), hub.dataset(dataset), _schema(hub, dataset)
     is_dated = isinstance(declared, StructuredDataset) and declared.shape is Shape.BITEMPORAL
-    for table in read(hub, dataset, position, days):
-        yield table.filter(_holding(days)) if is_dated and days else table
+    for table in read(hub, dataset, position, days, schema=schema):
+        yield (table.filter(_holding(days)) if is_dated and days else table).cast(schema)
 
 
 def _holding(days: list[date]) -> pc.Expression:

@@ -11,7 +11,7 @@ import dagster as dg
 from datahub_assets.operations.hub import Hub
 from datahub_assets.orchestration.build import build_definitions
 from datahub_assets.orchestration.in_process import InProcessDagster
-from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, asset_key
+from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key
 from datahub_assets_tests.dagster_records import Records
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -46,18 +46,20 @@ class Dagster(InProcessDagster):
             self.definitions = build_definitions(hub.settings, own)
 
     def run(
-        self, *keys: dg.AssetKey, day: date | None = None, days: tuple[date, date] | None = None, **tags: str
+        self,
+        *keys: dg.AssetKey,
+        day: date | None = None,
+        days: tuple[date, date] | None = None,
+        trigger: str | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """A run of these assets: of one partition, or of a range as a backfill starts it."""
+        """A run of these assets: of one partition, or of a range as a backfill starts it; by a person, or by a trigger."""
+        tags = {TRIGGER: trigger} if trigger else {}
         job = self.definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=set(keys))
         if day:
             tags["dagster/partition"] = str(day)
         if days:
             tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"] = map(str, days)
-        return job.execute_in_process(
-            instance=self.instance, tags={k.replace("__", "/"): v for k, v in tags.items()}, raise_on_error=False,
-            run_config=QUIET,
-        )  # fmt: skip
+        return job.execute_in_process(instance=self.instance, tags=tags, raise_on_error=False, run_config=QUIET)
 
     def ask(self, sensor: str) -> list[dg.RunRequest]:
         """What a sensor asks for; nothing is run."""

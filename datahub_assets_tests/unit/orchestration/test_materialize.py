@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from datahub_assets.history.log import render_instant
-from datahub_assets.orchestration.names import TRIGGER
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
@@ -106,7 +105,7 @@ def test_range_with_a_hole_names_the_file_that_is_missing_and_is_not_tried_again
 
 def test_hole_is_no_failure_for_a_sensors_run(dagster: Dagster) -> None:
     """Who waits for the provider need not be told that he waits: nothing is recorded, nothing is red."""
-    result = dagster.run(raw(PRICES), structured(PRICES), day=D[0], **{TRIGGER.replace("/", "__"): "landing"})
+    result = dagster.run(raw(PRICES), structured(PRICES), day=D[0], trigger="landing")
     assert result.success
     assert dagster.records.materializations(raw(PRICES)) == Counter()
 
@@ -153,7 +152,7 @@ def test_range_with_a_file_that_is_refused_commits_the_others(dagster: Dagster) 
 def test_file_that_cannot_be_read_at_all_fails_the_raw_asset(dagster: Dagster) -> None:
     """It is set aside, and the run that a sensor started for it is red with the reason: nobody has to look for it."""
     land(dagster.hub, PRICES, D[0], "no,such,fields\n1,2,3\n")
-    result = dagster.run(raw(PRICES), structured(PRICES), day=D[0], **{TRIGGER.replace("/", "__"): "landing"})
+    result = dagster.run(raw(PRICES), structured(PRICES), day=D[0], trigger="landing")
     ((text, _),) = failures(result)
     assert "prices_20130102.csv" in text
     assert "field 'price' is missing" in text
