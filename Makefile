@@ -72,10 +72,10 @@ wheel: $(INSTALLED) ## Build the wheel and use it from an empty environment
 	build/wheel-env/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/wheel/*.whl
 	build/wheel-env/bin/python -I .ci/wheel_smoke.py
 
-constraints: ## Write constraints.txt anew: the newest versions that pyproject.toml allows
+constraints: ## Write constraints.txt anew: the newest versions that pyproject.toml allows (needs a compiler and libkrb5-dev)
 	rm -rf build/constraints-env
 	$(PYTHON) -m venv build/constraints-env
-	build/constraints-env/bin/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev]'
+	build/constraints-env/bin/python -m pip install --quiet --disable-pip-version-check -e '.[demo,dev,kerberos]'
 	{ sed '/^[^#]/d' constraints.txt; build/constraints-env/bin/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 

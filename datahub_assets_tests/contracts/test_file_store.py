@@ -223,6 +223,30 @@ def test_open_gives_bytes_that_can_be_sought(files: FileStore) -> None:
         assert file.tell() == 258
 
 
+@settings(max_examples=settings().max_examples // 10, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.integers(0, (3 << 20) + 9), st.integers(0, 1 << 20)), max_size=12))
+def test_open_reads_any_parts_in_any_order(files: FileStore, parts: list[tuple[int, int]]) -> None:
+    """Footers, dictionaries, pages: however readers jump, near and far, they get the bytes of the place."""
+    content = hashlib.shake_256(b"content").digest(3 << 20)
+    files.publish(PATH, [content])
+    with files.open(PATH) as file:
+        for offset, count in parts:
+            file.seek(offset)
+            assert file.read(count) == content[offset : offset + count]
+        file.seek(0)
+        assert hashlib.sha256(file.read()).digest() == hashlib.sha256(content).digest()
+
+
+def test_read_all_gives_files_in_the_order_asked_for(files: FileStore) -> None:
+    """Several are read at once where that is quicker; each comes in its place, and one that is absent is told."""
+    paths = [f"many/{number % 7}/{number}" for number in range(20)]
+    for path in paths:
+        files.publish(path, [path.encode()])
+    assert list(files.read_all(reversed(paths))) == [path.encode() for path in reversed(paths)]
+    with pytest.raises(FileNotFoundError):
+        list(files.read_all([*paths, "many/x"]))
+
+
 @pytest.mark.parametrize("path", ["a/b/x", "x", "a", "a/b/c.bin/d"])
 def test_open_and_read_find_no_file_where_none_was_published(files: FileStore, path: str) -> None:
     """Neither for a folder nor below a file: it is the answer to a question, not a failing filesystem."""

@@ -14,6 +14,7 @@ import org.apache.hadoop.hdfs.server.common.HdfsServerConstants.NamenodeRole;
 import org.apache.hadoop.hdfs.server.datanode.DataNode;
 import org.apache.hadoop.hdfs.server.namenode.NameNode;
 import org.apache.hadoop.metrics2.lib.DefaultMetricsSystem;
+import org.apache.hadoop.minikdc.MiniKdc;
 import org.apache.hadoop.security.authentication.server.AuthenticationHandler;
 import org.apache.hadoop.security.authentication.server.AuthenticationToken;
 
@@ -31,6 +32,9 @@ public class TestHadoop {
     try {
       Path base = Path.of(arguments[1]).toAbsolutePath();
       endWithOwner();
+      if (Boolean.getBoolean("httpfs.kerberos")) {
+        kerberos(base);
+      }
       Configuration filesystem = arguments[0].equals("hdfs") ? hdfs(base) : folder();
       httpfs(base, filesystem);
       Files.writeString(base.resolve("READY"), "ready");
@@ -55,6 +59,16 @@ public class TestHadoop {
 
   private static String at(String name) {
     return "127.0.0.1:" + port(name);
+  }
+
+  /** A key distribution centre of the realm EXAMPLE.COM: krb5.conf, and keytabs of HttpFS and of the user hub. */
+  private static void kerberos(Path base) throws Exception {
+    Path folder = Files.createDirectories(base.resolve("kdc"));
+    MiniKdc centre = new MiniKdc(MiniKdc.createConf(), folder.toFile());
+    centre.start();
+    Files.copy(centre.getKrb5conf().toPath(), base.resolve("krb5.conf"));
+    centre.createPrincipal(base.resolve("http.keytab").toFile(), "HTTP/localhost");
+    centre.createPrincipal(base.resolve("hub.keytab").toFile(), "hub");
   }
 
   private static Configuration hdfs(Path base) throws Exception {
@@ -131,10 +145,16 @@ public class TestHadoop {
       keys.set("ssl.server.keystore.type", "pkcs12");
       write(keys, conf.resolve("ssl-server.xml"));
     }
-    String authentication = System.getProperty("httpfs.password") == null ? "simple" : Password.class.getName();
+    boolean kerberos = Boolean.getBoolean("httpfs.kerberos");
+    String authentication =
+        kerberos ? "kerberos" : System.getProperty("httpfs.password") != null ? Password.class.getName() : "simple";
     for (String prefix : new String[] {"hadoop.http.authentication.", "httpfs.authentication."}) {
       site.set(prefix + "type", authentication);
       site.set(prefix + "signature.secret.file", conf.resolve("httpfs-signature.secret").toString());
+      if (kerberos) {
+        site.set(prefix + "kerberos.principal", "HTTP/localhost@EXAMPLE.COM");
+        site.set(prefix + "kerberos.keytab", base.resolve("http.keytab").toString());
+      }
     }
     site.set("httpfs.ssl.enabled", "" + tls);
     site.set("httpfs.http.hostname", "127.0.0.1");

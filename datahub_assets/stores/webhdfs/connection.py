@@ -4,6 +4,7 @@ Here is no path and no operation: those are ``filesystem``'s.
 """
 
 import importlib
+import logging
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -125,6 +126,9 @@ def _authentication(options: WebHdfsOptions, user: str | None) -> AuthBase | Non
                 "Kerberos needs a package that is not installed", where="[webhdfs] authentication", got=str(error),
                 remedy="Install it with: pip install 'datahub-assets[kerberos]'",
             ) from error  # fmt: skip
+        logging.getLogger(negotiate.__name__).setLevel(
+            logging.CRITICAL
+        )  # it logs a traceback of what is told as an error
         # at once, not after a 401: a body that is streamed cannot be sent twice
         return negotiate.HTTPSPNEGOAuth(opportunistic_auth=True)  # type: ignore[no-any-return]
     return None
