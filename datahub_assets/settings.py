@@ -18,9 +18,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from datahub_assets.catalogue.loading import DEMO_FOLDER
 from datahub_assets.errors import DeclarationError
 from datahub_assets.stores.roots import root_problems, root_url
+from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
 SETTINGS_FILE = "datahub.toml"
+TableStoreName = Literal["embedded", "hbase"]
 
 
 class Notifications(BaseModel):
@@ -51,6 +53,10 @@ class Settings(BaseSettings):
         "for HttpFS and WebHDFS; home/root when left out.",
     )
     webhdfs: WebHdfsOptions = Field(default_factory=WebHdfsOptions, description="How a root by webhdfs:// is reached.")
+    table_store: TableStoreName = Field(
+        "embedded", description="Where tables and the commit log are: SQLite files in tables_folder, or HBase."
+    )
+    hbase: HBaseOptions = Field(default_factory=HBaseOptions, description="How HBase is reached.")
     tables_folder: Path | None = Field(None, description="Embedded tables, on a local disk; home/tables when left out.")
     iceberg_uri: str | None = Field(None, description="Iceberg catalogue; SQLite in home when left out.")
     iceberg_properties: dict[str, str] = Field(default_factory=dict, description="More properties of that catalogue.")

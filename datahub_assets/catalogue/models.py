@@ -185,6 +185,13 @@ class TableOptions(Declared):
         "of HBase read (docs/formats/cells.md).",
     )
     salt_buckets: int = Field(0, ge=0, le=256, description="0 = no salt; for tables that are hot.")
+    compression: Literal["none", "gz", "snappy", "lz4", "zstd"] = Field(
+        "none", description="Of HBase's files; its servers need the library (gz is always there)."
+    )
+    block_encoding: Literal["none", "prefix", "diff", "fast_diff", "row_index_v1"] = Field(
+        "none", description="Of the data blocks in HBase's files: keys that begin alike take less room."
+    )
+    bloom_filter: Literal["none", "row", "rowcol"] = Field("row", description="Of HBase's files: for reads by key.")
 
 
 class _Dataset(Declared):

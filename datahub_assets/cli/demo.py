@@ -1,7 +1,7 @@
 """``datahub demo``: the hub on real provider files, with or without Dagster's servers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,10 @@ def demo(
             help="Where its files go: a folder, or webhdfs://user@host:port/path; its folder when left out.",
         ),
     ] = None,
+    tables: Annotated[
+        Literal["embedded", "hbase"] | None,
+        typer.Option(help="Where its tables go; HBase as the variables DATAHUB_HBASE__… say."),
+    ] = None,
 ) -> None:
     """Replay real provider files from December 2012 to March 2013 into a hub and show it in the Dagster UI.
 
@@ -36,11 +40,13 @@ def demo(
 
         datahub demo --once --root webhdfs://hub@gateway:14000/demo      its files on a cluster
 
+        datahub demo --once --tables hbase                               its tables in HBase
+
         datahub --home .demo status       then ask the hub
     """
     from datahub_assets.demo.run import run_once, serve
 
     chosen: Chosen = ctx.obj
     folder = (home or chosen.home or Path(".demo")).absolute()
-    failed = run_once(folder, root) if once else serve(folder, port, root)
+    failed = run_once(folder, root, tables) if once else serve(folder, port, root, tables)
     raise typer.Exit(1 if failed else 0)

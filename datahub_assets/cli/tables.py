@@ -1,4 +1,4 @@
-"""``datahub tables``: rows of structured datasets, and the history of one key."""
+"""``datahub tables``: rows of structured datasets, the history of one key, and how their tables are declared."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,9 +21,9 @@ from datahub_assets.cli.options import (
     Where,
     Yes,
 )
-from datahub_assets.cli.output import emit
+from datahub_assets.cli.output import TEXT, emit, emit_records
 from datahub_assets.cli.reading import Wanted, column_names, rows_of
-from datahub_assets.cli.words import say
+from datahub_assets.cli.words import confirm, say
 from datahub_assets.errors import QueryError
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from datahub_assets.schema.contract import Contract
 
 app = typer.Typer(
-    no_args_is_help=True, help="Rows of structured datasets: now or as known earlier, and the history of one key."
+    no_args_is_help=True,
+    help="Rows of structured datasets: now or as known earlier, and the history of one key; their tables in HBase.",
 )
+_STEPS = dict.fromkeys(("table", "what", "actual", "declared", "remedy"), TEXT)
 
 
 @app.command()
@@ -107,6 +109,42 @@ def history(
     count = emit(versions.schema, versions.to_batches(), form, output, limit=limit, yes=yes)
     found = f"{count} version{'s' * (count != 1)}" if count else "never held"
     say(f"{dataset} {' '.join(key)}: {found} up to {position_words(hub, position)}")
+
+
+@app.command()
+def plan(ctx: typer.Context, form: As = Format.TABLE) -> None:
+    """Show what differs between the declared tables and those in HBase; change nothing. Exit code 0 either way.
+
+    What Thrift cannot change comes with the statement of hbase shell that does. Embedded tables have nothing to declare.
+
+    For example:
+
+        datahub tables plan
+    """
+    hub = hub_of(ctx)
+    from datahub_assets.operations.tables import plan as planned
+
+    emit_records(_STEPS, [vars(step) for step in planned(hub)], form, empty="Every table is as declared.")
+
+
+@app.command()
+def apply(ctx: typer.Context, yes: Yes = False, form: As = Format.TABLE) -> None:
+    """Make the declared tables that are not in HBase yet, after showing the plan; then show what is left for hbase shell.
+
+    For example:
+
+        datahub tables apply --yes
+    """
+    hub = hub_of(ctx)
+    from datahub_assets.operations.tables import apply as applied
+    from datahub_assets.operations.tables import plan as planned
+
+    absent = [step.table for step in planned(hub) if step.what == "table"]
+    if absent:
+        confirm(f"Make {len(absent)} tables: {', '.join(absent)}?", yes)
+    made, left = applied(hub)
+    say(f"{len(made)} tables made" + (": " + ", ".join(made) if made else ""))
+    emit_records(_STEPS, [vars(step) for step in left], form, empty="Every table is as declared.")
 
 
 def require_structured(hub: "Hub", dataset: str) -> "Contract":

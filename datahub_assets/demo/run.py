@@ -17,21 +17,22 @@ from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
 from datahub_assets.orchestration.in_process import InProcessDagster
 from datahub_assets.orchestration.jobs import JUDGE
+from datahub_assets.settings import TableStoreName
 
 _WORDS = Console(stderr=True)
 
 
-def open_demo(home: Path, root: str | None = None) -> Hub:
-    """The demo hub at ``home``, made if it is not there (its files at ``root``), its clock at the story's start or as left."""
-    settings = prepare(home, root)
+def open_demo(home: Path, root: str | None = None, tables: TableStoreName | None = None) -> Hub:
+    """The demo hub at ``home``, made if it is not there (see ``prepare``), its clock at the story's start or as left."""
+    settings = prepare(home, root, tables)
     if not (home / "clock").exists():
         settings.set_clock(next(iter(provider_files())).arrives_at)
     return Hub.open(settings, actor="demo")
 
 
-def run_once(home: Path, root: str | None = None) -> int:
-    """The story is loaded in this process; returns the number of runs that failed. ``root``: see ``prepare``."""
-    hub = open_demo(home, root)
+def run_once(home: Path, root: str | None = None, tables: TableStoreName | None = None) -> int:
+    """The story is loaded in this process; returns the number of runs that failed. ``root``, ``tables``: see ``prepare``."""
+    hub = open_demo(home, root, tables)
     dagster = InProcessDagster(hub.settings, dagster_home(home))
     failed: list[str] = []
 
@@ -53,9 +54,9 @@ def run_once(home: Path, root: str | None = None) -> int:
     return len(failed)
 
 
-def serve(home: Path, port: int, root: str | None = None) -> int:
+def serve(home: Path, port: int, root: str | None = None, tables: TableStoreName | None = None) -> int:
     """Webserver and daemon run, the daemon's sensors load the story, and all keep running until Ctrl-C; returns 0."""
-    hub = open_demo(home, root)
+    hub = open_demo(home, root, tables)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _WORDS.status("starting Dagster") as starting, dagster_servers(home, free_port(port)) as address:
         starting.stop()

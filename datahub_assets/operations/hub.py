@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from datahub_assets import __version__
@@ -13,7 +13,7 @@ from datahub_assets.catalogue import calendars
 from datahub_assets.catalogue.loading import Catalogue, load
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.history.log import Change, Entry
-from datahub_assets.schema.contract import Contract
+from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.schema.evolution import evolve
 from datahub_assets.settings import Settings
 from datahub_assets.stores.commit_log import CommitLog, write_id_counter
@@ -23,8 +23,9 @@ from datahub_assets.stores.landing import Landing
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.roots import open_files
 from datahub_assets.stores.structured import StructuredStore
-from datahub_assets.stores.tables.embedded import EmbeddedTableStore
+from datahub_assets.stores.tables.hbase_options import DATA, Form
 from datahub_assets.stores.tables.interface import TableStore
+from datahub_assets.stores.tables.opening import open_tables
 from datahub_assets.stores.vault import Vault
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ class Hub:
             DeclarationError: the catalogue or a setting is wrong.
             StoreUnavailable: a store does not answer.
         """
+        catalogue = load(settings.catalogue)
         return cls(
-            settings, load(settings.catalogue), open_files(settings.root_url, settings.webhdfs),
-            EmbeddedTableStore(settings.tables), Landing(settings.landing), settings.now, actor or getpass.getuser(),
-            run_id or f"cli-{uuid.uuid4().hex[:12]}",
+            settings, catalogue, open_files(settings.root_url, settings.webhdfs),
+            open_tables(settings.table_store, settings.tables, settings.hbase, partial(_form, catalogue)),
+            Landing(settings.landing), settings.now, actor or getpass.getuser(), run_id or f"cli-{uuid.uuid4().hex[:12]}",
         )  # fmt: skip
 
     def at(self, instant: datetime) -> "Hub":
@@ -156,3 +158,13 @@ class Hub:
 
     def _copy(self, entry: Entry) -> None:
         self.vault.copy_log(entry, self.log.entry)
+
+
+def _form(catalogue: Catalogue, table: str) -> Form:
+    """How a table is declared: that of a structured dataset, or one of the log's own."""
+    declared = catalogue.structured.get(table.replace(".", "/"))
+    if declared is None:
+        return Form((DATA,))
+    options = declared.table
+    families = Form().families if options.layout is RowLayout.CELLS else (DATA,)
+    return Form(families, options.compression, options.block_encoding, options.bloom_filter, options.salt_buckets)

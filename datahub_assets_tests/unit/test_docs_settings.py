@@ -7,12 +7,13 @@ import pytest
 from pydantic import BaseModel
 
 from datahub_assets.settings import Notifications, Settings
+from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
 TABLE = re.compile(r"<!-- fields of (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) ?\| (.*?) \|$", re.MULTILINE)
-GROUPS: list[type[BaseModel]] = [Settings, Notifications, WebHdfsOptions]
+GROUPS: list[type[BaseModel]] = [Settings, Notifications, WebHdfsOptions, HBaseOptions]
 
 
 def documented(model: type[BaseModel]) -> dict[str, tuple[str, str]]:
@@ -34,9 +35,9 @@ def test_documented_value_of_a_setting_left_out_is_the_one_it_has(model: type[Ba
     """Who leaves a setting out gets what the document says: plain values stand there as they are."""
     found = documented(model)
     values = {
-        name: str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        name: _plain(field.default)
         for name, field in model.model_fields.items()
-        if field.default_factory is None and field.default not in (None, ())
+        if field.default_factory is None and field.default not in (None, (), "")
     }
     assert {name: found[name][0] for name in values} == {name: f"`{value}`" for name, value in values.items()}
 
@@ -46,3 +47,10 @@ def test_groups_of_settings_are_all_looked_at() -> None:
     kinds = [field.annotation for field in Settings.model_fields.values()]
     nested = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)}
     assert nested == set(GROUPS) - {Settings}
+
+
+def _plain(value: object) -> str:
+    """A value as people write it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,14 +24,16 @@ from datahub_assets.hbase_format.thrift import encoding_of
 from datahub_assets.stores.tables.hbase_errors import TableAbsent, hbase_errors
 from datahub_assets.stores.tables.hbase_gateways import Gateways, GatewaysUnreachable, Lease
 from datahub_assets.stores.tables.hbase_interface import Mutation
-from datahub_assets.stores.tables.hbase_options import HBaseOptions
+from datahub_assets.stores.tables.hbase_options import Form, HBaseOptions
 from datahub_assets.stores.tables.hbase_retry import Patience
 from datahub_assets.stores.tables.hbase_scan import Wanted, pages
-from datahub_assets.stores.tables.hbase_tables import PACKED, Difference, Form, create, differences, drop, unseen
+from datahub_assets.stores.tables.hbase_tables import Difference, create, differences, drop, unseen
 from datahub_assets.stores.tables.hbase_write import FrameWriter
 from datahub_assets.stores.tables.interface import CellRows, Rows
 
 T = TypeVar("T")
+PACKED = b"d:r"
+"""The column of rows that have one value."""
 _KEYS_AT_ONCE = 200
 _PAGE_ROWS = 50_000
 _CLOCK_TICK = 0.002
@@ -154,8 +156,8 @@ class HBaseTableStore:
         except TableAbsent:
             return None
 
-    def unseen(self, table: str) -> list[str]:
-        """Statements of ``hbase shell`` for what of the declaration Thrift neither sets nor shows."""
+    def unseen(self, table: str) -> list[Difference]:
+        """What of the declaration Thrift neither sets nor shows."""
         return unseen(self._name(table), self._form(table))
 
     def close(self) -> None:
@@ -177,7 +179,7 @@ class HBaseTableStore:
         return lease.connection.table(self._name(table))
 
     def _patience(self) -> Patience:
-        return Patience(self._options.retry_seconds, lambda: self._gateways.reached)
+        return Patience(self._options.patience_seconds, lambda: self._gateways.reached)
 
     def _writer(self, table: str, *, make: bool = True) -> FrameWriter:
         def create() -> None:

@@ -1,8 +1,8 @@
 """One connection to a Thrift gateway: happybase's, over a socket that a site may replace.
 
 A site that needs TLS or SASL names a function of its own in the setting ``hbase.connection`` (``module:function``). It is
-called with host, port and ``HBaseOptions`` and returns a ``happybase.Connection`` that is not open yet; ``over`` makes
-one of any thriftpy2 socket or transport. See ``docs/hbase.md``, where both are shown.
+called with host, port and ``HBaseOptions`` and returns a ``happybase.Connection`` that is not open yet: ``over_socket`` and
+``over_transport`` make one of any thriftpy2 socket or transport. See ``docs/hbase.md``, where both are shown.
 """
 
 import socket
@@ -19,7 +19,7 @@ from datahub_assets.stores.tables.hbase_options import HBaseOptions
 
 def connect(host: str, port: int, options: HBaseOptions) -> happybase.Connection:
     """A connection over plain TCP, not open yet."""
-    return over(plain_socket(host, port, options), host, port, options)
+    return over_socket(plain_socket(host, port, options), options)
 
 
 def plain_socket(host: str, port: int, options: HBaseOptions) -> Any:
@@ -36,15 +36,19 @@ def socket_options(host: str, options: HBaseOptions) -> dict[str, Any]:
     }
 
 
-def over(trans: Any, host: str, port: int, options: HBaseOptions) -> happybase.Connection:
-    """A happybase connection over a thriftpy2 socket (or a transport that wraps one), not open yet.
+def over_socket(trans: Any, options: HBaseOptions) -> happybase.Connection:
+    """A happybase connection over a thriftpy2 socket, buffered or framed as the options say; not open yet."""
+    return over_transport(THRIFT_TRANSPORTS[options.transport](trans), trans.host, trans.port, options)
 
-    happybase 1.3 makes its own plain socket and offers no way to give it another, so transport and client are put in here.
+
+def over_transport(transport: Any, host: str, port: int, options: HBaseOptions) -> happybase.Connection:
+    """A happybase connection over a whole thriftpy2 transport; not open yet.
+
+    happybase 1.3 makes its own plain socket and takes no other, so transport and client are put in here.
     """
     connection = happybase.Connection(
         host, port, autoconnect=False, compat=options.compat, transport=options.transport, protocol=options.protocol
     )
-    connection.transport = THRIFT_TRANSPORTS[options.transport](trans)
-    protocol = THRIFT_PROTOCOLS[options.protocol](connection.transport, decode_response=False)
-    connection.client = TClient(Hbase, protocol)
+    connection.transport = transport
+    connection.client = TClient(Hbase, THRIFT_PROTOCOLS[options.protocol](transport, decode_response=False))
     return connection

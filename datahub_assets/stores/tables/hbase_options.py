@@ -1,10 +1,15 @@
-"""How HBase is reached: what a site sets below ``[hbase]``. Nothing is connected here; ``hbase_gateways`` does that."""
+"""How HBase is reached, what a site sets below ``[hbase]``; and how a table there is declared. Nothing is connected here."""
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+DATA, PROVENANCE = b"d", b"m"
+Compression = Literal["none", "gz", "snappy", "lz4", "zstd"]
+BlockEncoding = Literal["none", "prefix", "diff", "fast_diff", "row_index_v1"]
+Bloom = Literal["none", "row", "rowcol"]
 DEFAULT_FACTORY = "datahub_assets.stores.tables.hbase_connection:connect"
 _GATEWAY = re.compile(r"^(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+)):(?P<port>\d{1,5})$")
 _PREFIX = re.compile(r"^(?:(?:[A-Za-z0-9_]+:)?(?:[A-Za-z0-9_][A-Za-z0-9_.-]*)?|/(?:[^\s:]*/)?)$")
@@ -35,7 +40,7 @@ class HBaseOptions(BaseModel):
     )
     connect_seconds: float = Field(5, gt=0, description="How long a gateway may take to accept a connection.")
     answer_seconds: float = Field(90, gt=0, description="How long a gateway may take to answer; it retries by itself.")
-    retry_seconds: float = Field(60, ge=0, description="How long to go on trying what failed and can be done again.")
+    patience_seconds: float = Field(60, ge=0, description="How long to go on trying what failed and can be done again.")
     set_aside_seconds: float = Field(
         30, ge=0, description="How long a gateway that failed is not used, if others are there."
     )
@@ -79,3 +84,19 @@ def split_gateway(gateway: str) -> tuple[str, int]:
     if not match or not 0 < int(match["port"]) < 65536:
         raise ValueError(f"{gateway!r} is no gateway, expected host:port")
     return match["six"] or match["host"], int(match["port"])
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a table is declared: its families, each with one version and no end of time, and its regions."""
+
+    families: tuple[bytes, ...] = (DATA, PROVENANCE)
+    compression: Compression = "none"
+    block_encoding: BlockEncoding = "none"
+    bloom: Bloom = "row"
+    salt_buckets: int = 0
+
+    @property
+    def splits(self) -> tuple[bytes, ...]:
+        """First keys of all regions but the first: one for each bucket but the first."""
+        return tuple(bytes([bucket]) for bucket in range(1, self.salt_buckets))

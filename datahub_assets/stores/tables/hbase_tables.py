@@ -6,33 +6,12 @@ a table nor set or show the encoding of data blocks; ``Difference.shell`` has th
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from datahub_assets.stores.tables.hbase_interface import AlreadyExists, ColumnDescriptor, HBaseIOError, text_of
+from datahub_assets.stores.tables.hbase_options import Form
 
-DATA, PROVENANCE = b"d", b"m"
-PACKED = b"d:r"
-"""The column of rows that have one value."""
-Compression = Literal["none", "gz", "snappy", "lz4", "zstd"]
-BlockEncoding = Literal["none", "prefix", "diff", "fast_diff", "row_index_v1"]
-Bloom = Literal["none", "row", "rowcol"]
 _FOR_EVER = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a table is declared: its families, each with one version and no end of time, and its regions."""
-
-    families: tuple[bytes, ...] = (DATA, PROVENANCE)
-    compression: Compression = "none"
-    block_encoding: BlockEncoding = "none"
-    bloom: Bloom = "row"
-    salt_buckets: int = 0
-
-    @property
-    def splits(self) -> tuple[bytes, ...]:
-        """First keys of all regions but the first: one for each bucket but the first."""
-        return tuple(bytes([bucket]) for bucket in range(1, self.salt_buckets))
 
 
 @dataclass(frozen=True)
@@ -80,12 +59,18 @@ def differences(client: Any, name: bytes, form: Form) -> list[Difference] | None
     ]
 
 
-def unseen(name: bytes, form: Form) -> list[str]:
-    """Statements of ``hbase shell`` for what Thrift 1 neither sets nor shows; they may be run again."""
+def unseen(name: bytes, form: Form) -> list[Difference]:
+    """What Thrift 1 neither sets nor shows, with the statements of ``hbase shell`` that set it; they may be run again."""
     if form.block_encoding == "none":
         return []
-    options = f"DATA_BLOCK_ENCODING => '{form.block_encoding.upper()}'"
-    return [f"alter '{name.decode()}', {{NAME => '{family.decode()}', {options}}}" for family in form.families]
+    option = f"DATA_BLOCK_ENCODING => '{form.block_encoding.upper()}'"
+    return [
+        Difference(
+            f"block encoding of family {family.decode()}", "not shown by Thrift", form.block_encoding,
+            f"alter '{name.decode()}', {{NAME => '{family.decode()}', {option}}}",
+        )
+        for family in form.families
+    ]  # fmt: skip
 
 
 def _descriptor(family: bytes, form: Form) -> Any:
