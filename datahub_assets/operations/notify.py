@@ -70,8 +70,11 @@ def step_notices(hub: Hub, step: Step) -> list[Notice]:
         text = f"{step.received.name} was set aside: {step.received.reason}"
         return [Notice(SET_ASIDE, name, f"{step.received.name} set aside", text, link_to(hub, name))]
     return [
-        Notice(REJECTED, name, f"{name} {change.partition or change.observed}: {change.rejected} rows rejected",
-               f"{change.rejected} of {change.rows_read} rows; see: datahub rejects show {change.rejects}", link_to(hub, name))
+        Notice(
+            REJECTED, name, f"{name} {change.partition or change.observed}: {change.rejected} rows rejected",
+            f"{change.rejected} of {change.rows_read} rows rejected; see: datahub rejects show {change.rejects}",
+            link_to(hub, name),
+        )
         for change in (step.commit.changes if step.commit else ()) if change.rejected
     ]  # fmt: skip
 

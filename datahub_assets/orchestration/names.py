@@ -27,6 +27,12 @@ def op_name(layer: str, dataset: str) -> str:
     return f"{layer}__{dataset.replace('/', '__')}"
 
 
+def dataset_of_op(name: str) -> str:
+    """The dataset whose asset an op of ``op_name`` makes; another op's name as it is."""
+    layer, _, rest = name.partition("__")
+    return rest.replace("__", "/", 1) if layer in (RAW, STRUCTURED, PUBLISHED) else name
+
+
 def pool(layer: str, dataset: str) -> str:
     """Pool that lets one run at a time write a dataset's asset."""
     return f"{layer}_{dataset.replace('/', '_')}"

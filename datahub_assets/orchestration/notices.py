@@ -1,33 +1,30 @@
 """A failed run as a notice: what went wrong, told by the step that failed, with a link to the run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
-import dagster as dg
 from dagster import DagsterRun
 from dagster._core.execution.plan.objects import StepFailureData
 
 from datahub_assets.errors import StoreConflict
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.notify import CONFLICT, FAILED, Notice
-from datahub_assets.orchestration.names import DATASET, dataset_of
+from datahub_assets.orchestration.names import DATASET, dataset_of, dataset_of_op
 
 
-def failed_run_notice(hub: Hub, run: DagsterRun, failures: Iterable[StepFailureData], message: str) -> Notice:
+def failed_run_notice(hub: Hub, run: DagsterRun, failures: Mapping[str, StepFailureData], message: str) -> Notice:
     """What to tell of a failed run.
 
     Args:
-        failures: of its steps; none where the run ended otherwise, e.g. was lost.
+        failures: of its steps, by step; none where the run ended otherwise, e.g. was lost.
         message: what Dagster says of the run.
     """
-    told = [(_kind(failure), text) for failure in failures for text in _texts(failure)]
+    told = [(_kind(failure), text) for failure in failures.values() for text in _texts(failure)]
     kind = CONFLICT if told and all(kind == CONFLICT for kind, _ in told) else FAILED
-    name = run.tags.get(DATASET) or _datasets(run.asset_selection or ()) or run.job_name
+    steps = sorted({dataset_of_op(step) for step in failures})
+    assets = sorted({dataset_of(key) for key in run.asset_selection or ()})
+    name = run.tags.get(DATASET) or ", ".join(steps or assets) or run.job_name
     texts = dict.fromkeys(text for _, text in told) or [message]
     return Notice(kind, name, f"Run failed: {name}", "\n".join(texts), f"{hub.settings.dagster_url}/runs/{run.run_id}")
-
-
-def _datasets(keys: Iterable[dg.AssetKey]) -> str:
-    return ", ".join(sorted({dataset_of(key) for key in keys}))
 
 
 def _kind(failure: StepFailureData) -> str:

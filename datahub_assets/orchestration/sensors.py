@@ -110,7 +110,7 @@ def failure_sensor(context: dg.RunFailureSensorContext, hub: HubResource) -> Non
     opened = hub.open("sensor notify_failure")
     if TOLD in context.dagster_run.tags:
         return
-    failures = [event.step_failure_data for event in context.get_step_failure_events()]
+    failures = {str(event.step_key): event.step_failure_data for event in context.get_step_failure_events()}
     notify(opened, [failed_run_notice(opened, context.dagster_run, failures, context.failure_event.message or "")])
 
 
