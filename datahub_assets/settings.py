@@ -37,6 +37,22 @@ class Notifications(BaseModel):
     smtp_port: int = 25
 
 
+class Serving(BaseModel):
+    """How much one server gives to statements, and one statement gets. Doors share it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    open_statements: int = Field(32, ge=1, description="Statements open at once; others wait for a place.")
+    open_statements_a_user: int = Field(8, ge=1, description="Of them, of one user; more are refused.")
+    running_statements: int = Field(4, ge=1, description="Statements that compute at once.")
+    queue_seconds: float = Field(30.0, ge=0, description="How long a statement waits for a place before it is refused.")
+    statement_seconds: float = Field(300.0, gt=0, description="Computing time that a statement has at most.")
+    idle_seconds: float = Field(900.0, gt=0, description="How long an open answer may wait for its reader.")
+    memory: str = Field("1GB", description="Memory of the query engine for one statement.")
+    temporary: str = Field("10GB", description="Room on disk for one statement that needs more.")
+    threads: int = Field(0, ge=0, description="Threads of one statement; 0: one a processor.")
+
+
 class Settings(BaseSettings):
     """All settings of a hub. Each can be a line of ``datahub.toml`` or a variable ``DATAHUB_<NAME>``; variables win."""
 
@@ -68,6 +84,10 @@ class Settings(BaseSettings):
     )
     dagster_url: str = Field("http://127.0.0.1:3000", description="Address of the Dagster webserver, for links.")
     notifications: Notifications = Field(default_factory=Notifications)
+    access_file: Path | None = Field(
+        None, description="Who may read what (docs/serving.md); home/access.yaml when left out."
+    )
+    serving: Serving = Field(default_factory=Serving)
 
     @field_validator("timezone")
     @classmethod
@@ -97,6 +117,11 @@ class Settings(BaseSettings):
         """Folder of the catalogue files; a hub that has none of its own shows the demo's."""
         own = self.catalogue_folder or self.home / "catalogue"
         return own if self.catalogue_folder or own.is_dir() else DEMO_FOLDER
+
+    @property
+    def access(self) -> Path:
+        """The file that says who may read what."""
+        return self.access_file or self.home / "access.yaml"
 
     @property
     def landing(self) -> Path:
@@ -147,7 +172,7 @@ class Settings(BaseSettings):
         temporary.replace(path)
 
 
-FOLDERS = ("catalogue_folder", "landing_folder", "tables_folder")
+FOLDERS = ("catalogue_folder", "landing_folder", "tables_folder", "access_file")
 
 
 def _absolute(settings: Settings) -> dict[str, Path]:
