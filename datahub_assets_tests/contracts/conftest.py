@@ -37,14 +37,6 @@ def tables(tables_at: TablesAt) -> TableStore:
     return tables_at.open()
 
 
-@pytest.fixture
-def cell_tables(tables_at: TablesAt) -> TableStore:
-    """An empty table store whose rows can have cells."""
-    if not TABLE_STORES[tables_at.implementation].cells:
-        pytest.skip(f"{tables_at.implementation}: rows with cells are not implemented")
-    return tables_at.open()
-
-
 @pytest.fixture(
     params=[pytest.param(name, marks=[pytest.mark.hdfs] if each.server else []) for name, each in FILE_STORES.items()]
 )

@@ -23,13 +23,11 @@ class Implementation(Generic[Store]):
     """How a test gets an empty place for a store, and how any process opens the store there.
 
     ``empty_place`` is given the server that the fixture ``server`` gives (if it needs one) and a folder of the test's own,
-    which does not exist yet, and names the place. ``cells``: a table store whose rows can have cells; tests of those are
-    skipped for one that cannot yet.
+    which does not exist yet, and names the place.
     """
 
     empty_place: Callable[[Any, Path], str]
     open: Callable[[str], Store]
-    cells: bool = True
     server: str | None = None
 
 

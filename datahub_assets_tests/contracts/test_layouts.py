@@ -20,7 +20,7 @@ from datahub_assets.operations.read import key_history, read, read_snapshot
 from datahub_assets.operations.reconcile import reconcile
 from datahub_assets.schema.contract import Contract, RowLayout, Shape
 from datahub_assets.stores.structured import ImageSummary, StructuredStore, concat, table_name
-from datahub_assets_tests.contracts.implementations import TABLE_STORES, TablesAt
+from datahub_assets_tests.contracts.implementations import TablesAt
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
@@ -95,23 +95,21 @@ class Twins:
         return packed
 
 
-def require_cells(at: TablesAt) -> None:
-    """The test goes on if rows can have cells there."""
-    if not TABLE_STORES[at.implementation].cells:
-        pytest.skip(f"{at.implementation}: rows with cells are not implemented")
+@pytest.fixture
+def salt_buckets() -> int:
+    """How the tables of ``twins`` are salted."""
+    return 3
 
 
-@pytest.fixture(params=[0, 3], ids=["unsalted", "salted"])
-def twins(request: pytest.FixtureRequest, tmp_path: Path, new_tables: Callable[[], TablesAt]) -> Twins:
+@pytest.fixture
+def twins(salt_buckets: int, tmp_path: Path, new_tables: Callable[[], TablesAt]) -> Twins:
     """A hub with packed tables and one with cells, empty."""
     made = []
     for layout in RowLayout:
-        at = new_tables()
-        require_cells(at)
-        options = {"table": {"layout": layout.value, "salt_buckets": request.param}}
+        options = {"table": {"layout": layout.value, "salt_buckets": salt_buckets}}
         declared = dict.fromkeys(STRUCTURED, options) | {PRICES: {**options, "columns": COLUMNS}}
         declared[INSTRUMENTS] = {**options, "columns": RATED}
-        made.append(replace(small_hub(tmp_path / layout.value, declared=declared), tables=at.open()))
+        made.append(replace(small_hub(tmp_path / layout.value, declared=declared), tables=new_tables().open()))
     return Twins(made)
 
 
@@ -171,6 +169,7 @@ def unequal(hub: Hub, dataset: str) -> list[str]:
     return [one.finding for one in reconcile(hub, dataset, hub.log.last()) if not one.equal]
 
 
+@pytest.mark.parametrize("salt_buckets", [0, 3], ids=["unsalted", "salted"])
 def test_both_layouts_answer_alike_at_every_position(twins: Twins) -> None:
     """As-of reads, history of keys, extracts, counts and digests: nothing tells which layout a table has."""
     tell(twins)
@@ -247,7 +246,7 @@ def test_image_is_removed_with_all_its_cells(twins: Twins) -> None:
     assert twins.both(removed) == (3, 0, ["A", "C"])
 
 
-@settings(max_examples=settings().max_examples // 3, suppress_health_check=list(HealthCheck))
+@settings(max_examples=settings().max_examples // 6, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from([0, 3]))
 def test_rows_of_any_contract_read_alike_from_both_layouts(
     new_tables: Callable[[], TablesAt], data: st.DataObject, salt: int
@@ -259,9 +258,7 @@ def test_rows_of_any_contract_read_alike_from_both_layouts(
     columns = data.draw(st.none() | st.lists(st.sampled_from(drawn.stored_schema.names)))
     found = []
     for layout in RowLayout:
-        at = new_tables()
-        require_cells(at)
-        found.append(asked(at, replace(drawn, layout=layout), content, partition, columns, salt))
+        found.append(asked(new_tables(), replace(drawn, layout=layout), content, partition, columns, salt))
     assert found[0] == found[1]
 
 

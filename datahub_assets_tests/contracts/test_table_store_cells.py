@@ -4,12 +4,11 @@ import random
 from collections.abc import Callable
 
 import pyarrow as pa
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datahub_assets.stores.tables.interface import CellRows, TableStore
-from datahub_assets_tests.contracts.implementations import TABLE_STORES, TablesAt
+from datahub_assets_tests.contracts.implementations import TablesAt
 from datahub_assets_tests.contracts.rows import Cells, cell_rows, numbered, rows, scanned, scanned_cells
 
 TABLE = "test.cells"
@@ -35,10 +34,8 @@ def test_scan_of_cells_gives_exactly_what_was_written(
 
     Rows that have none of them are not there, and an empty cell is one.
     """
-    at = new_tables()
-    if not TABLE_STORES[at.implementation].cells:
-        pytest.skip(f"{at.implementation}: rows with cells are not implemented")
-    tables, content = at.open(), {}
+    tables = new_tables().open()
+    content: dict[bytes, Cells] = {}
     for number, batch in enumerate(batches):  # no key twice: what a row holds is written once
         fresh = {b"%d" % number + key: row for key, row in batch.items()}
         assert tables.write(TABLE, [cell_rows(fresh)]) == len(fresh)
@@ -53,10 +50,10 @@ def test_scan_of_cells_gives_exactly_what_was_written(
     assert all(0 < len(page) <= page_rows for page in pages)
 
 
-def test_scan_of_cells_gives_the_columns_asked_for_in_their_order(cell_tables: TableStore) -> None:
+def test_scan_of_cells_gives_the_columns_asked_for_in_their_order(tables: TableStore) -> None:
     """Also one that no row has ever had: it is null, in every page."""
-    cell_tables.write(TABLE, [cell_rows({b"1": {A: b"a", S: b"s"}, b"2": {B: b"", S: b"t"}})])
-    (page,) = cell_tables.scan_cells(TABLE, b"", b"", [S, b"d:never", B, A])
+    tables.write(TABLE, [cell_rows({b"1": {A: b"a", S: b"s"}, b"2": {B: b"", S: b"t"}})])
+    (page,) = tables.scan_cells(TABLE, b"", b"", [S, b"d:never", B, A])
     assert list(page.columns) == [S, b"d:never", B, A]
     assert [array.type for array in page.columns.values()] == [pa.binary()] * 4
     assert [array.to_pylist() for array in page.columns.values()] == [
@@ -64,7 +61,7 @@ def test_scan_of_cells_gives_the_columns_asked_for_in_their_order(cell_tables: T
     ]  # fmt: skip
 
 
-def test_write_of_cells_leaves_out_what_lies_under_a_null(cell_tables: TableStore) -> None:
+def test_write_of_cells_leaves_out_what_lies_under_a_null(tables: TableStore) -> None:
     """Arrow keeps bytes under a null, and arrays that are slices of larger ones: neither reaches the table."""
     whole = pa.array([b"x", b"old", b"new", b"y"], pa.binary())
     mask = pa.py_buffer(bytes([0b1101]))
@@ -72,19 +69,19 @@ def test_write_of_cells_leaves_out_what_lies_under_a_null(cell_tables: TableStor
     batch = CellRows(
         pa.array([b"0", b"1", b"2", b"3"], pa.binary()).slice(1, 2), {A: hidden.slice(1, 2), S: whole.slice(0, 2)}
     )
-    cell_tables.write(TABLE, [batch])
-    assert scanned_cells(cell_tables, TABLE, [A, S]) == [(b"1", {S: b"x"}), (b"2", {A: b"new", S: b"old"})]
+    tables.write(TABLE, [batch])
+    assert scanned_cells(tables, TABLE, [A, S]) == [(b"1", {S: b"x"}), (b"2", {A: b"new", S: b"old"})]
 
 
-def test_write_of_cells_again_changes_nothing(cell_tables: TableStore) -> None:
+def test_write_of_cells_again_changes_nothing(tables: TableStore) -> None:
     """A writer that does not know whether its batch arrived sends it again."""
     content = {key: {A: b"a" * (number % 5), S: b"s"} for number, (key, _) in enumerate(numbered(1_000))}
     for _ in range(2):
-        assert cell_tables.write(TABLE, [cell_rows(content)]) == 1_000
-    assert scanned_cells(cell_tables, TABLE, [A, S]) == list(content.items())
+        assert tables.write(TABLE, [cell_rows(content)]) == 1_000
+    assert scanned_cells(tables, TABLE, [A, S]) == list(content.items())
 
 
-def test_write_takes_many_rows_with_cells_in_any_order(cell_tables: TableStore) -> None:
+def test_write_takes_many_rows_with_cells_in_any_order(tables: TableStore) -> None:
     """60,000 rows, some cells absent, in batches that no page or block divides."""
     content = {
         key: {S: b"s", **({A: b"%d" % number} if number % 3 else {})}
@@ -92,44 +89,42 @@ def test_write_takes_many_rows_with_cells_in_any_order(cell_tables: TableStore) 
     }
     shuffled = random.Random(1).sample(list(content.items()), len(content))
     batches = [cell_rows(dict(shuffled[i : i + 23_456])) for i in range(0, len(shuffled), 23_456)]
-    assert cell_tables.write(TABLE, batches) == 60_000
-    assert scanned_cells(cell_tables, TABLE, [A, S], page_rows=7_777) == list(content.items())
+    assert tables.write(TABLE, batches) == 60_000
+    assert scanned_cells(tables, TABLE, [A, S], page_rows=7_777) == list(content.items())
 
 
-def test_write_keeps_wide_rows_and_long_cells(cell_tables: TableStore) -> None:
+def test_write_keeps_wide_rows_and_long_cells(tables: TableStore) -> None:
     """300 columns, one of them of 1 MB: what a row of analytics may be."""
     row = {b"d:c%03d" % number: b"%d" % number for number in range(300)} | {
         b"d:c007": random.Random(1).randbytes(1 << 20)
     }
-    cell_tables.write(TABLE, [cell_rows({b"k": row, b"l": {b"d:c008": b""}})])
-    assert scanned_cells(cell_tables, TABLE, sorted(row)) == [(b"k", row), (b"l", {b"d:c008": b""})]
-    assert scanned_cells(cell_tables, TABLE, [b"d:c299"]) == [(b"k", {b"d:c299": b"299"})]
+    tables.write(TABLE, [cell_rows({b"k": row, b"l": {b"d:c008": b""}})])
+    assert scanned_cells(tables, TABLE, sorted(row)) == [(b"k", row), (b"l", {b"d:c008": b""})]
+    assert scanned_cells(tables, TABLE, [b"d:c299"]) == [(b"k", {b"d:c299": b"299"})]
 
 
-def test_delete_range_takes_rows_with_all_their_cells(cell_tables: TableStore) -> None:
+def test_delete_range_takes_rows_with_all_their_cells(tables: TableStore) -> None:
     """No cell of a removed row stays behind, whatever its column or family; rows are counted, not cells."""
     content = {key: {A: b"a", B: b"b", S: b"s"} for key, _ in numbered(100)}
-    cell_tables.write(TABLE, [cell_rows(content)])
-    assert cell_tables.delete_range(TABLE, b"00000010", b"00000090") == 80
+    tables.write(TABLE, [cell_rows(content)])
+    assert tables.delete_range(TABLE, b"00000010", b"00000090") == 80
     left = [(key, row) for key, row in content.items() if not b"00000010" <= key < b"00000090"]
-    assert scanned_cells(cell_tables, TABLE, [A, B, S]) == left
-    assert [key for page in cell_tables.scan_keys(TABLE, b"", b"") for key in page.to_pylist()] == [
-        key for key, _ in left
-    ]
+    assert scanned_cells(tables, TABLE, [A, B, S]) == left
+    assert [key for page in tables.scan_keys(TABLE, b"", b"") for key in page.to_pylist()] == [key for key, _ in left]
 
 
-def test_cells_of_an_absent_table_are_none(cell_tables: TableStore) -> None:
+def test_cells_of_an_absent_table_are_none(tables: TableStore) -> None:
     """A dataset without a commit is no error for a reader, and reading makes no table."""
-    assert scanned_cells(cell_tables, TABLE, [A]) == []
-    assert list(cell_tables.scan_keys(TABLE, b"", b"")) == []
-    assert cell_tables.tables() == []
+    assert scanned_cells(tables, TABLE, [A]) == []
+    assert list(tables.scan_keys(TABLE, b"", b"")) == []
+    assert tables.tables() == []
 
 
-def test_keys_are_read_alone_from_rows_with_one_value_too(cell_tables: TableStore) -> None:
+def test_keys_are_read_alone_from_rows_with_one_value_too(tables: TableStore) -> None:
     """Maintenance asks which rows there are, of tables of either layout."""
     pairs = numbered(25)
-    cell_tables.write(TABLE, [rows(pairs)])
-    pages = [page.to_pylist() for page in cell_tables.scan_keys(TABLE, b"00000003", b"00000023", page_rows=10)]
+    tables.write(TABLE, [rows(pairs)])
+    pages = [page.to_pylist() for page in tables.scan_keys(TABLE, b"00000003", b"00000023", page_rows=10)]
     assert [len(page) for page in pages] == [10, 10]
     assert [key for page in pages for key in page] == [key for key, _ in pairs[3:23]]
-    assert scanned(cell_tables, TABLE) == pairs
+    assert scanned(tables, TABLE) == pairs
