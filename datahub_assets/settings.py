@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     access_file: Path | None = Field(
         None, description="Who may read what (docs/serving.md); home/access.yaml when left out."
     )
-    serving: Serving = Field(default_factory=Serving)
+    serving: Serving = Field(default_factory=Serving, description="Limits of statements.")
 
     @field_validator("timezone")
     @classmethod

@@ -24,11 +24,6 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Seen = tuple[int, int, int] | None
 
 
-def path_of(hub: Hub) -> Path:
-    """Where a hub's access file is."""
-    return hub.settings.home / "access.yaml"
-
-
 def read(path: Path) -> Access:
     """What the file says; nothing for a file that is not there.
 

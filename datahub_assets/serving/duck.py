@@ -19,8 +19,8 @@ import pyarrow.dataset as ds
 
 from datahub_assets.serving.gate import DATABASE
 from datahub_assets.serving.granted_files import PROTOCOL, Granted, GrantedFiles
-from datahub_assets.serving.limits import Limits
 from datahub_assets.serving.sources import Source
+from datahub_assets.settings import Serving
 from datahub_assets.stores.ahead import ahead
 
 KEPT_IDLE = 2
@@ -57,7 +57,7 @@ class Contents:
 class Duck:
     """One DuckDB, for one statement at a time."""
 
-    def __init__(self, limits: Limits, temporary: Path) -> None:
+    def __init__(self, limits: Serving, temporary: Path) -> None:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": limits.memory, "max_temp_directory_size": limits.temporary,
             "temp_directory": str(temporary), "python_enable_replacements": "false",
@@ -115,7 +115,7 @@ class Duck:
 class Ducks:
     """The DuckDBs of a process. How many are taken at once is the caller's business."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Serving) -> None:
         self._limits = limits
         self._folder = Path(tempfile.mkdtemp(prefix="datahub-serving-"))
         self._lock = threading.Lock()

@@ -16,7 +16,6 @@ from datahub_assets.serving.audit import AuditLog, Begun, Read
 from datahub_assets.serving.credentials import Verifier, nobody, token_hash
 from datahub_assets.serving.described import Described
 from datahub_assets.serving.duck import Ducks, Macros
-from datahub_assets.serving.limits import Limits
 from datahub_assets.serving.moments import Moment, When
 from datahub_assets.serving.own_relations import own_relations
 from datahub_assets.serving.refusals import NotSignedIn
@@ -24,6 +23,7 @@ from datahub_assets.serving.rights import Rights
 from datahub_assets.serving.session import Identity, Session
 from datahub_assets.serving.sources import TableSource
 from datahub_assets.serving.turns import Turns
+from datahub_assets.settings import Serving
 
 SystemRows = Callable[[Session], pa.Table]
 
@@ -44,21 +44,21 @@ class System:
 class Engine:
     """See the module. For threads."""
 
-    def __init__(self, hub: Hub, limits: Limits, system: System, clock: Callable[[], datetime]) -> None:
+    def __init__(self, hub: Hub, limits: Serving, system: System, clock: Callable[[], datetime]) -> None:
         """Made by ``open``."""
         self.hub, self.limits, self.system, self.clock = hub, limits, system, clock
         self.described = Described(hub)
         self.turns = Turns(limits)
         self.ducks = Ducks(limits)
         self.audit = AuditLog(hub.tables, clock)
-        self.access = access_file.WatchedAccess(access_file.path_of(hub), partial(access_file.problems, hub))
+        self.access = access_file.WatchedAccess(hub.settings.access, partial(access_file.problems, hub))
         self._secret = secrets.token_bytes(16)
         self._lock = threading.Lock()
         self._rights: dict[tuple[object, str, str], Rights | None] = {}
 
     @classmethod
     def open(
-        cls, hub: Hub, system: System | None = None, limits: Limits | None = None,
+        cls, hub: Hub, system: System | None = None, limits: Serving | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> "Engine":  # fmt: skip
         """An engine over an open hub; to be closed.
@@ -69,7 +69,7 @@ class Engine:
             limits: None: those of the hub's settings.
             clock: tells the time of the audit log and of tokens; not the hub's, whose time may be set.
         """
-        return cls(hub, limits or Limits(), system or System(), clock)
+        return cls(hub, limits or hub.settings.serving, system or System(), clock)
 
     def close(self) -> None:
         """Open statements are cancelled, the audit log is written to its end."""

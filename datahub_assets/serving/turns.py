@@ -10,8 +10,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from datahub_assets.serving.limits import Limits
 from datahub_assets.serving.refusals import Cancelled, Refused, TooBusy, TookTooLong
+from datahub_assets.settings import Serving
 
 _LOOK_SECONDS = 0.05
 
@@ -133,7 +133,7 @@ class Running:
 class Turns:
     """The open statements of a process."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Serving) -> None:
         self.limits = limits
         self.running = Places(limits.running_statements, "running")
         self._open = Places(limits.open_statements, "open")

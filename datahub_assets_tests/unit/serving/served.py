@@ -16,8 +16,8 @@ import pyarrow as pa
 from datahub_assets.operations.cuts import create_cut
 from datahub_assets.operations.hub import Hub
 from datahub_assets.serving.engine import Engine, System
-from datahub_assets.serving.limits import Limits
 from datahub_assets.serving.session import Session
+from datahub_assets.settings import Serving
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
@@ -107,11 +107,11 @@ def make_hub(home: Path, declared: Mapping[str, Mapping[str, Any]] = {}) -> tupl
 
 @contextmanager
 def serving(
-    hub: Hub, before: int = -1, access: str = ACCESS, limits: Limits | None = None, system: System | None = None
+    hub: Hub, before: int = -1, access: str = ACCESS, limits: Serving | None = None, system: System | None = None
 ) -> Iterator[Served]:
     """The hub, served."""
     (hub.settings.home / "access.yaml").write_text(access)
-    engine = Engine.open(hub, system, limits or Limits(memory="256MB", threads=2))
+    engine = Engine.open(hub, system, limits or Serving(memory="256MB", threads=2))
     try:
         yield Served(hub, engine, before)
     finally:
