@@ -4,7 +4,8 @@ Parsing and lineage are sqlglot's; column types are DuckDB's own answer over emp
 Both packages are imported on first use: who loads a catalogue that has not changed needs neither (``keeping``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.errors import DeclarationError
+from datahub_assets.schema.contract import Contract
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 DIALECT = "duckdb"
 Lineage = Mapping[str, tuple[tuple[str, str], ...]]
 """For each column of a result the (dataset, column) pairs that its value comes from."""
+Columns = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+"""Datasets with their columns: pairs of name and SQL type."""
 
 
 @dataclass(frozen=True)
@@ -108,29 +112,39 @@ def output_schema(extract: ExtractDataset, structured: Mapping[str, StructuredDa
     Raises:
         DeclarationError: DuckDB refuses the SQL; ``got`` is what it said.
     """
-    inputs = tuple(
-        (name, tuple((column.name, column.type.sql) for column in structured[name].contract().columns))
-        for name in relations(extract.sql)
-    )
+    inputs = columns_of(structured[name].contract() for name in relations(extract.sql))
     return _output_schema(extract.dataset, extract.sql, inputs)
 
 
+def columns_of(contracts: Iterable[Contract]) -> Columns:
+    """The columns of datasets as DuckDB names their types."""
+    return tuple((each.dataset, tuple((c.name, c.type.sql) for c in each.columns)) for each in contracts)
+
+
 @lru_cache(maxsize=4096)
-def _output_schema(name: str, sql: str, inputs: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> pa.Schema:
+def _output_schema(name: str, sql: str, inputs: Columns) -> pa.Schema:
     import duckdb
 
-    with _describing().cursor() as duck:
-        duck.execute("SET TimeZone = 'UTC'")
-        duck.execute("BEGIN")  # never committed: who asks at the same time has tables of their own
-        for dataset, columns in inputs:
-            domain, table = dataset.split("/")
-            duck.execute(f'CREATE SCHEMA IF NOT EXISTS "{domain}"')
-            typed = ", ".join(f'"{column}" {kind}' for column, kind in columns)
-            duck.execute(f'CREATE TABLE "{domain}"."{table}" ({typed})')
+    with empty_inputs(inputs) as duck:
         try:
             return duck.sql(sql, params=parameters(sql, "2000-01-03")).to_arrow_table().schema
         except duckdb.Error as error:
             raise DeclarationError("SQL refused", where=name, got=str(error).splitlines()[0]) from error
+
+
+@contextmanager
+def empty_inputs(inputs: Columns) -> "Iterator[duckdb.DuckDBPyConnection]":
+    """A DuckDB in which the inputs are tables without rows: it knows all types, and answers at once."""
+    with _describing().cursor() as duck:
+        duck.execute("SET TimeZone = 'UTC'")
+        duck.execute("BEGIN")  # never committed: who asks at the same time has tables of their own
+        try:
+            for dataset, columns in inputs:
+                domain, table = dataset.split("/")
+                duck.execute(f'CREATE SCHEMA IF NOT EXISTS "{domain}"')
+                typed = ", ".join(f'"{column}" {kind}' for column, kind in columns)
+                duck.execute(f'CREATE TABLE "{domain}"."{table}" ({typed})')
+            yield duck
         finally:
             duck.execute("ROLLBACK")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from datahub_assets.catalogue import extract_sql
+from datahub_assets.catalogue.extract_order import order_shows
 from datahub_assets.catalogue.models import ExtractDataset
 from datahub_assets.errors import DeliveryMissing, QueryError, StoreConflict
 from datahub_assets.hbase_format.rows import canonical_rows
@@ -20,7 +21,6 @@ from datahub_assets.operations.inputs import InputFinder, Inputs
 from datahub_assets.operations.read import read_bitemporal, read_snapshot
 from datahub_assets.operations.structure import REDONE, Commit
 from datahub_assets.schema.contract import BUSINESS_DATE, Column, Contract, Shape
-from datahub_assets.schema.types import Kind
 from datahub_assets.stores.parquet import logical_type, storable
 from datahub_assets.stores.structured import ImageSummary
 
@@ -106,10 +106,9 @@ def _publish(
             total, rows = total + digest(canonical_rows(contract, table)), rows + len(table)
             yield from table.to_batches()
 
-    with extract_sql.connection(
-        {name: _rows(hub, name, inputs, position) for name in hub.catalogue.inputs[extract]}
-    ) as duck:
-        result = _run(duck, declared, partition, contract)
+    reads = [hub.contract(name) for name in hub.catalogue.inputs[extract]]
+    with extract_sql.connection({each.dataset: _rows(hub, each.dataset, inputs, position) for each in reads}) as duck:
+        result = _run(duck, declared, partition, reads)
         files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, digested(result), declared.key)
     counts = _differences(hub, contract, before, files, partition)
     return Change(
@@ -141,7 +140,7 @@ def remake(hub: Hub, change: Change, position: int) -> tuple[tuple[DataFile, ...
         for name in hub.catalogue.inputs[extract]
     }
     with extract_sql.connection(rows) as duck:
-        batches = list(_run(duck, declared, partition, contract))
+        batches = list(_run(duck, declared, partition, [hub.contract(name) for name in rows]))
     tables = [pa.Table.from_batches([batch]).cast(contract.arrow_schema) for batch in batches]
     found = sum((digest(canonical_rows(contract, table)) for table in tables), EMPTY)
     stored = (batch for table in tables for batch in table.to_batches())
@@ -199,12 +198,12 @@ def _rows(hub: Hub, name: str, inputs: Inputs, position: int) -> pa.Table:
 
 
 def _run(
-    duck: "duckdb.DuckDBPyConnection", declared: ExtractDataset, partition: str, contract: Contract
+    duck: "duckdb.DuckDBPyConnection", declared: ExtractDataset, partition: str, reads: Sequence[Contract]
 ) -> Iterator[pa.RecordBatch]:
-    """The SQL's rows in key order. On one thread where a float is summed, or its last digits would vary from run to run."""
+    """The SQL's rows in key order. On one thread where the order of rows shows, or the same inputs would give other bytes."""
     import duckdb
 
-    if any(column.type.kind is Kind.FLOAT64 for column in contract.columns):
+    if order_shows(declared.sql, extract_sql.columns_of(reads)):
         duck.execute("SET threads = 1")
     order = ", ".join(f'"{name}"' for name in declared.key)
     try:
