@@ -45,13 +45,13 @@ VAULTING, STRUCTURING, PUBLISHING, PROJECTING = "vaulting", "structuring", "publ
 _FIRST = datetime(2013, 1, 2, 18, 0, tzinfo=UTC)
 
 
-def hub_with_deliveries(home: Path) -> Hub:
-    """A hub with a history of thirteen deliveries in landing, none of them taken yet.
+def hub_with_deliveries(home: Path, settings: str = "") -> Hub:
+    """A hub with a history of thirteen deliveries in landing, none of them taken yet; ``settings``: more of its settings.
 
     All shapes; a correction, a correction back, a repetition, a reject, a late image, a file of two dates.
     """
     hub = small_hub(
-        home, settings="history = true\n",
+        home, settings=f"history = true\n{settings}",
         declared={PRICES: {"feed": {"pattern": "prices_{business_date:%Y%m%d}*.csv"}}},
     )  # fmt: skip
     second = prices(D[1], A=11, B=21, C=31)

@@ -20,7 +20,7 @@ from datahub_assets.history.digest import digest
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.operations.checks import reconciliation_finding
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.publish import extract_contract
+from datahub_assets.operations.definitions import extract_contract
 from datahub_assets.operations.read import read
 from datahub_assets_tests.contracts.processes import Child
 from datahub_assets_tests.hubs import open_hub
@@ -162,11 +162,8 @@ def holds(hub: Hub) -> dict[str, Any]:
 
 def projected_rows(hub: Hub) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of the Iceberg tables, sorted."""
-    catalog = load_catalog("datahub", type="sql", uri=hub.settings.iceberg, warehouse=hub.files.url("iceberg"))
-    try:
-        tables = {name: catalog.load_table(tuple(name.split("/"))).scan().to_arrow() for name in hub.catalogue.extracts}
-    finally:
-        catalog.close()
+    with hub.iceberg() as iceberg:
+        tables = {name: iceberg.table(name).scan().to_arrow() for name in hub.catalogue.extracts}
     return {name: sorted(pl.DataFrame(rows).rows(), key=str) for name, rows in tables.items()}
 
 
