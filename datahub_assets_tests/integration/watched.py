@@ -12,6 +12,9 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from pyiceberg.catalog import load_catalog
+from pyiceberg.exceptions import NoSuchTableError
+
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import digest
 from datahub_assets.history.log import Change, Entry
@@ -21,8 +24,6 @@ from datahub_assets.operations.publish import extract_contract
 from datahub_assets.operations.read import read
 from datahub_assets_tests.contracts.processes import Child
 from datahub_assets_tests.hubs import open_hub
-from pyiceberg.catalog import load_catalog
-from pyiceberg.exceptions import NoSuchTableError
 
 Answer = dict[str, list[tuple[str | None, int, int, str]]]
 
