@@ -184,6 +184,9 @@ class TableOptions(Declared):
         description="packed: a row is one cell (docs/formats/packed.md). cells: a cell a column, for tables that other tools "
         "of HBase read (docs/formats/cells.md).",
     )
+    key_cells: bool = Field(
+        False, description="cells: key columns and dates stand in cells too, for tools that cannot take row keys apart."
+    )
     salt_buckets: int = Field(0, ge=0, le=256, description="0 = no salt; for tables that are hot.")
     compression: Literal["none", "gz", "snappy", "lz4", "zstd"] = Field(
         "none", description="Of HBase's files; its servers need the library (gz is always there)."

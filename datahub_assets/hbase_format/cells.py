@@ -5,7 +5,7 @@ header of the row, which says that version, is a cell of its own. How values bec
 from key and cells are in ``rows``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,12 +50,13 @@ def microseconds_name(column: Column) -> bytes:
     return b"m:" + column.name.encode() + b".us"
 
 
-def encode_cells(contract: Contract, table: pa.Table) -> dict[bytes, pa.BinaryArray]:
+def encode_cells(contract: Contract, table: pa.Table, *, key_cells: bool = False) -> dict[bytes, pa.BinaryArray]:
     """The cells of the rows, in the order of ``table``; columns in the order of their names' bytes.
 
     Args:
         contract: the contract the rows were validated with; its version goes into every row.
-        table: ``contract.stored_schema`` (key columns may be absent).
+        table: ``contract.stored_schema`` (without ``key_cells`` key columns may be absent).
+        key_cells: columns of the row key have cells too, for other readers; ours take them from the key.
 
     Raises:
         DatahubError: a column is missing, or more than 2 GB of one column (then: ``rows.encode_cell_batches``).
@@ -71,10 +72,11 @@ def encode_cells(contract: Contract, table: pa.Table) -> dict[bytes, pa.BinaryAr
     >>> {name: cells[0].as_py().hex() for name, cells in encode_cells(contract, rows).items()}
     {b'd:lots': 'fffffffe', b'm:s': '010000030000000000000011'}
     """
-    names = {column.name for column in contract.value_columns} | {DELIVERY, LINE, WITHDRAWN}
+    columns = contract.columns if key_cells else contract.value_columns
+    names = {column.name for column in columns} | {DELIVERY, LINE, WITHDRAWN}
     rows = conform(table, pa.schema([field for field in contract.stored_schema if field.name in names]))
-    parts = [_encode_block(contract, block) for block in blocks(rows, BLOCK_ROWS)]
-    found = sorted({name for part in parts for name in part} | set(_always(contract)))
+    parts = [_encode_block(contract.version, columns, block) for block in blocks(rows, BLOCK_ROWS)]
+    found = sorted({name for part in parts for name in part} | {PROVENANCE, *map(column_name, columns)})
     return {name: concat([_or_none(part, name) for part in parts]) for name in found}
 
 
@@ -126,20 +128,15 @@ def _wanted(target: Contract, columns: Sequence[str] | None) -> list[Column]:
     return [column for column in target.value_columns if columns is None or column.name in columns]
 
 
-def _always(contract: Contract) -> Iterator[bytes]:
-    yield PROVENANCE
-    yield from (column_name(column) for column in contract.value_columns)
-
-
 def _or_none(part: dict[bytes, pa.BinaryArray], name: bytes) -> pa.BinaryArray:
     return part[name] if name in part else pa.nulls(len(part[PROVENANCE]), pa.binary())
 
 
-def _encode_block(contract: Contract, block: pa.Table) -> dict[bytes, pa.BinaryArray]:
+def _encode_block(version: int, columns: Sequence[Column], block: pa.Table) -> dict[bytes, pa.BinaryArray]:
     headers = np.zeros(len(block), FIELDS)
-    write_headers(headers, contract.version, block)
+    write_headers(headers, version, block)
     found = {PROVENANCE: binary(headers.view(np.uint8).reshape(len(block), HEADER_BYTES))}
-    for column in contract.value_columns:
+    for column in columns:
         array = single(block[column.name])
         found[column_name(column)] = encode_values(column.type, array)
         left = encode_microseconds(array) if column.type.kind is Kind.TIMESTAMP else None

@@ -47,13 +47,16 @@ def encode_cell_batches(
     write_id: int,
     salt_buckets: int = 0,
     rows: int = BATCH_ROWS,
+    *,
+    key_cells: bool = False,
 ) -> Iterator[tuple[pa.BinaryArray, dict[bytes, pa.BinaryArray]]]:
     """Row key and cells of each row, in batches as ``encode_batches``.
 
     Args and Raises as ``keys.encode_keys`` and ``cells.encode_cells``.
     """
     for block in blocks(table, rows, BATCH_BYTES):
-        yield encode_keys(contract, block, partition, write_id, salt_buckets), encode_cells(contract, block)
+        keys = encode_keys(contract, block, partition, write_id, salt_buckets)
+        yield keys, encode_cells(contract, block, key_cells=key_cells)
 
 
 def decode_batch(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from datahub_assets import __version__
 from datahub_assets.catalogue import calendars
 from datahub_assets.catalogue.loading import Catalogue, load
-from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
+from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset, TableOptions
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.schema.evolution import evolve
@@ -83,7 +83,7 @@ class Hub:
     @cached_property
     def structured(self) -> StructuredStore:
         """Rows of structured datasets."""
-        return StructuredStore(self.tables, self._contract_versions, self._salt_buckets)
+        return StructuredStore(self.tables, self._contract_versions, self._table_options)
 
     @cached_property
     def extracts(self) -> ExtractStore:
@@ -153,8 +153,8 @@ class Hub:
     def _contract_versions(self, dataset: str) -> dict[int, Contract]:
         return {contract.version: contract for contract in self.log.contracts(dataset)}
 
-    def _salt_buckets(self, dataset: str) -> int:
-        return self.catalogue.structured_dataset(dataset).table.salt_buckets
+    def _table_options(self, dataset: str) -> TableOptions:
+        return self.catalogue.structured_dataset(dataset).table
 
     def _copy(self, entry: Entry) -> None:
         self.vault.copy_log(entry, self.log.entry)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from datahub_assets.catalogue.models import TableOptions
 from datahub_assets.hbase_format.cells import cell_columns
 from datahub_assets.hbase_format.keys import encode_key_columns
 from datahub_assets.hbase_format.ranges import KeyRange, key_ranges, snapshot_ranges, table_ranges
@@ -71,10 +72,13 @@ class StructuredStore:
     """Rows of structured datasets in a table store. Tables are named ``domain.name``."""
 
     def __init__(
-        self, tables: TableStore, contracts: Contracts, salt_buckets: Callable[[str], int] = lambda _: 0
+        self,
+        tables: TableStore,
+        contracts: Contracts,
+        options: Callable[[str], TableOptions] = lambda _: TableOptions(),
     ) -> None:
-        """Use the tables; ``contracts`` tells a dataset's contract versions, ``salt_buckets`` how its keys are salted."""
-        self._tables, self._contracts, self._salt_buckets = tables, contracts, salt_buckets
+        """Use the tables; ``contracts`` tells a dataset's contract versions, ``options`` how its table is kept."""
+        self._tables, self._contracts, self._options = tables, contracts, options
 
     def write(
         self,
@@ -99,18 +103,18 @@ class StructuredStore:
         self, contract: Contract, partition: str, write_id: int, columns: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:
         """The image of a partition under a write id, in key order (a salted table: bucket by bucket)."""
-        salt = self._salt_buckets(contract.dataset)
+        salt = self._options(contract.dataset).salt_buckets
         return self._decoded(contract, snapshot_ranges(partition, write_id, salt), columns)
 
     def versions(self, contract: Contract, key: Sequence[Any] | None = None) -> Iterator[pa.Table]:
         """All versions of a bitemporal dataset (of one key, or of those that begin so), with ``_write_id``, in key order."""
-        salt = self._salt_buckets(contract.dataset)
+        salt = self._options(contract.dataset).salt_buckets
         ranges = table_ranges(salt) if key is None else key_ranges(contract, key, salt)
         return self._decoded(contract, ranges, None, with_write_id=True)
 
     def read_key(self, contract: Contract, key: Sequence[Any], partition: str, write_id: int) -> pa.Table:
         """The rows of one key (or of keys that begin so) in one image, with ``_write_id``."""
-        ranges = key_ranges(contract, key, self._salt_buckets(contract.dataset), partition, write_id)
+        ranges = key_ranges(contract, key, self._options(contract.dataset).salt_buckets, partition, write_id)
         return concat(contract, self._decoded(contract, ranges, None, with_write_id=True), with_write_id=True)
 
     def summary(self, contract: Contract, partition: str, write_id: int, *, keep_hashes: bool = False) -> ImageSummary:
@@ -122,7 +126,7 @@ class StructuredStore:
 
     def remove(self, dataset: str, partition: str, write_id: int) -> int:
         """The image of a partition under a write id is gone; returns the number of rows."""
-        ranges = snapshot_ranges(partition, write_id, self._salt_buckets(dataset))
+        ranges = snapshot_ranges(partition, write_id, self._options(dataset).salt_buckets)
         return sum(self._tables.delete_range(table_name(dataset), start, stop) for start, stop in ranges)
 
     def _encoded(
@@ -132,10 +136,10 @@ class StructuredStore:
         write_id: int,
         summaries: Mapping[str | None, ImageSummary],
     ) -> Iterator[Rows | CellRows]:
-        salt = self._salt_buckets(contract.dataset)
+        options = self._options(contract.dataset)
         encode = _encoded_cells if contract.layout is RowLayout.CELLS else _encoded_values
         for partition, table in batches:
-            yield from encode(contract, table, partition, write_id, salt, summaries.get(partition))
+            yield from encode(contract, table, partition, write_id, options, summaries.get(partition))
 
     def _decoded(
         self,
@@ -145,7 +149,7 @@ class StructuredStore:
         *,
         with_write_id: bool = False,
     ) -> Iterator[pa.Table]:
-        contracts, salt = self._contracts(contract.dataset), self._salt_buckets(contract.dataset)
+        contracts, salt = self._contracts(contract.dataset), self._options(contract.dataset).salt_buckets
         table = table_name(contract.dataset)
         for start, stop in ranges:
             if contract.layout is RowLayout.CELLS:
@@ -174,21 +178,26 @@ def concat(contract: Contract, tables: Iterable[pa.Table], *, with_write_id: boo
 
 
 def _encoded_values(
-    contract: Contract, table: pa.Table, partition: str | None, write_id: int, salt: int, summary: ImageSummary | None
-) -> Iterator[Rows]:
-    for keys, values in encode_batches(contract, table, partition, write_id, salt):
+    contract: Contract, table: pa.Table, partition: str | None, write_id: int, options: TableOptions,
+    summary: ImageSummary | None,
+) -> Iterator[Rows]:  # fmt: skip
+    for keys, values in encode_batches(contract, table, partition, write_id, options.salt_buckets):
         rows = Rows(keys, values)
         if summary is not None:
-            summary.add_encoded(contract, rows, salt)
+            summary.add_encoded(contract, rows, options.salt_buckets)
         yield rows
 
 
 def _encoded_cells(
-    contract: Contract, table: pa.Table, partition: str | None, write_id: int, salt: int, summary: ImageSummary | None
-) -> Iterator[CellRows]:
+    contract: Contract, table: pa.Table, partition: str | None, write_id: int, options: TableOptions,
+    summary: ImageSummary | None,
+) -> Iterator[CellRows]:  # fmt: skip
     if summary is not None:
         summary.add(contract, table)
-    for keys, cells in encode_cell_batches(contract, table, partition, write_id, salt):
+    encoded = encode_cell_batches(
+        contract, table, partition, write_id, options.salt_buckets, key_cells=options.key_cells
+    )
+    for keys, cells in encoded:
         yield CellRows(keys, cells)
 
 

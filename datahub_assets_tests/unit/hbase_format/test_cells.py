@@ -180,6 +180,22 @@ def test_rows_with_cells_come_back_as_they_went(data: st.DataObject, buckets: in
 
 
 @given(st.data())
+def test_columns_of_the_row_key_may_have_cells_too(data: st.DataObject) -> None:
+    """For tools that cannot take a row key apart; nothing else changes, and our reader does not look at them."""
+    contract = data.draw(contracts())
+    drawn = data.draw(rows(contract))
+    plain = encode_cells(contract, table(contract, drawn))
+    both = encode_cells(contract, table(contract, drawn), key_cells=True)
+    more = [column for column in contract.columns if column not in contract.value_columns]
+    assert sorted(both) == list(both) == sorted([*plain, *(f"d:{column.name}".encode() for column in more)])
+    assert {name: both[name] for name in plain} == plain
+    for column in more:
+        expected = [naive.cell(column.type, row[column.name]) for row in drawn]
+        assert both[f"d:{column.name}".encode()].to_pylist() == expected
+    assert decode_cells({1: contract}, contract, both).equals(decode_cells({1: contract}, contract, plain))
+
+
+@given(st.data())
 def test_rows_of_several_contracts_keep_their_order_and_ids(data: st.DataObject) -> None:
     """Old cells stay under the names they were written with, and are read by column id into the newest contract."""
     newest = data.draw(contracts(version=3))
