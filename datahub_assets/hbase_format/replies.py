@@ -63,6 +63,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of keys and cells."""
+        return int(self.keys.nbytes) + sum(int(column.nbytes) for column in self.columns)
+
 
 def rows_reply(columns: Sequence[bytes]) -> Taking[Batch]:
     """The rows of an answer to ``scannerGetList``.

@@ -53,6 +53,7 @@ class HBaseTableStore:
         self._gateways = Gateways(options)
         self._encoding = encoding_of(options.protocol)
         self._seen: set[str] = set()
+        self._row_bytes: dict[tuple[str, tuple[bytes, ...]], int] = {}
 
     def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         """See ``TableStore.write``."""
@@ -192,8 +193,14 @@ class HBaseTableStore:
     def _pages(
         self, table: str, start: bytes, stop: bytes, columns: Sequence[bytes], page_rows: int
     ) -> Iterator[Batch]:
-        wanted = Wanted(table, self._name(table), start, stop, columns, page_rows, by_name=len(columns) == 1)
-        return pages(self._gateways, wanted, self._patience(), binary=self._options.protocol == "binary")
+        what = (table, tuple(columns))
+        wanted = Wanted(
+            table, self._name(table), start, stop, columns, page_rows,
+            by_name=len(columns) == 1, row_bytes=self._row_bytes.get(what),
+        )  # fmt: skip
+        for page in pages(self._gateways, wanted, self._patience(), binary=self._options.protocol == "binary"):
+            self._row_bytes[what] = max(page.nbytes // len(page), self._row_bytes.get(what, 1))
+            yield page
 
     def _call(self, table: str, call: Callable[[Lease], T], *, make: bool = False, again: bool = True) -> T:
         """What the call returns. ``make``: an absent table is made; ``again``: a call that may have been done is repeated.

@@ -38,7 +38,9 @@ class Lease:
 
     connection: happybase.Connection
     gateway: str
-    idle_since: float = field(default=0.0)
+    idle_since: float = 0.0
+    owed: list[str] = field(default_factory=list)
+    """Calls whose answers say nothing of interest, and are read when the connection is next used."""
 
     @property
     def client(self) -> Any:
@@ -153,18 +155,14 @@ class Gateways:
             return sorted(turned, key=lambda gateway: max(self._aside.get(gateway, 0) - now, 0))
 
     def _kept(self, gateway: str) -> Lease | None:
-        stale = []
-        try:
+        while True:
             with self._lock:
-                while self._idle[gateway]:
-                    lease = self._idle[gateway].pop()
-                    if time.monotonic() - lease.idle_since < IDLE_SECONDS:
-                        return lease
-                    stale.append(lease)
-            return None
-        finally:
-            for lease in stale:
-                _close(lease)
+                if not self._idle[gateway]:
+                    return None
+                lease = self._idle[gateway].pop()
+            if time.monotonic() - lease.idle_since < IDLE_SECONDS and _settled(lease):
+                return lease
+            _close(lease)
 
     def _open(self, gateway: str) -> Lease:
         host, port = split_gateway(gateway)
@@ -185,6 +183,18 @@ class Gateways:
 def _close(lease: Lease) -> None:
     with suppress(Exception):  # it may be broken, which is why it is closed
         lease.connection.close()
+
+
+def _settled(lease: Lease) -> bool:
+    """Nothing is owed on the connection any more; False: it is broken."""
+    while lease.owed:
+        try:
+            lease.client._recv(lease.owed.pop(0))  # thriftpy2 0.7: the half of a call that reads the answer
+        except ANSWERS:
+            continue
+        except BROKEN:
+            return False
+    return True
 
 
 def _let_go(inherited: dict[str, list[Lease]]) -> None:

@@ -22,13 +22,14 @@ from datahub_assets.stores.tables.hbase_interface import TScan
 from datahub_assets.stores.tables.hbase_retry import Patience
 
 PAGE_BYTES = 4 << 20
-FIRST_ROWS = 32
-"""Rows of a scan's first page, and of the first after a failure: 32 MB if they have 1 MB each."""
+FIRST_ROWS, FIRST_BYTES = 32, 256 << 10
+"""Of a scan's first page, and of the first after a failure: 32 rows (32 MB if they have 1 MB each), or as many as make so
+many bytes where it is known how large rows are."""
 GROWTH = 16
 _CACHED_ROWS = 10_000
 """What a gateway fetches from a region server at once, of at most 2 MB (``hbase.client.scanner.max.result.size``)."""
 _KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
-_METHOD = "scannerGetList"
+_METHOD, _CLOSE = "scannerGetList", "scannerClose"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Wanted:
         columns: full names; none: keys alone.
         page_rows: rows of a page at most.
         by_name: whether HBase shall give these columns only.
+        row_bytes: how large rows of this table were, where that is known.
     """
 
     table: str
@@ -51,6 +53,13 @@ class Wanted:
     columns: Sequence[bytes]
     page_rows: int
     by_name: bool
+    row_bytes: int | None = None
+
+    @property
+    def first_rows(self) -> int:
+        """Rows of the first page."""
+        known = FIRST_BYTES // self.row_bytes if self.row_bytes else 0
+        return min(max(known, FIRST_ROWS), self.page_rows)
 
     def leaves_most_out(self, page: Batch) -> bool:
         """Whether most cells of the page are not wanted, so that HBase had better pick those that are."""
@@ -102,7 +111,7 @@ def pages(gateways: Gateways, wanted: Wanted, patience: Patience, *, binary: boo
 def _pages(gateways: Gateways, wanted: Wanted, binary: bool) -> Generator[Batch, None, None]:
     """One scanner's pages, until the end or until something breaks."""
     with closing(_Scanner(gateways, wanted, binary)) as scanner:
-        scanner.ask(min(FIRST_ROWS, wanted.page_rows))
+        scanner.ask(wanted.first_rows)
         page = scanner.answer()
         if len(page):
             yield page
@@ -156,7 +165,7 @@ class _Scanner:
         page: Batch = self._call(self._column_wise if self._binary else self._row_by_row)
         self.ended = self.ended or len(page) < asked
         self._rows += len(page)
-        self._size += page.keys.nbytes + sum(column.nbytes for column in page.columns)
+        self._size += page.nbytes
         return page
 
     def close(self) -> None:
@@ -165,7 +174,8 @@ class _Scanner:
             while self._asked and not self._broken:
                 self.answer()
             if self._id is not None and not self._broken:
-                self._call(lambda: self._client.scannerClose(self._id))
+                self._call(lambda: self._client._send(_CLOSE, id=self._id))
+                self._lease.owed.append(_CLOSE)
         if self._broken:
             self._gateways.discard(self._lease)
         else:
