@@ -73,12 +73,15 @@ class Duck:
             self._root.execute(setting)
         self._statement: duckdb.DuckDBPyConnection | None = None
 
-    def furnish(self, contents: Contents, failed: Callable[[Exception], None]) -> duckdb.DuckDBPyConnection:
+    def furnish(
+        self, contents: Contents, failed: Callable[[Exception], None], check: Callable[[], None]
+    ) -> duckdb.DuckDBPyConnection:
         """A connection whose current database has these contents and nothing else.
 
         Args:
             contents: what the statement may read.
             failed: told what a source or store raised while it was read; DuckDB keeps the text only.
+            check: asked between the pages of a source; raises when the statement was stopped.
         """
         connection = self._statement = self._root.cursor()
         connection.execute(f"ATTACH ':memory:' AS {DATABASE}")
@@ -90,7 +93,7 @@ class Duck:
             schema, name = _quoted(place.schema), _quoted(place.name)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             if place.source is not None:
-                connection.register(f"source {number}", _Scanned(place.source, failed))
+                connection.register(f"source {number}", _Scanned(place.source, failed, check))
             select = place.select or f'SELECT * FROM "source {number}"'
             connection.execute(f"CREATE VIEW {schema}.{name} AS {select}")
         return connection
@@ -158,8 +161,8 @@ class Ducks:
 class _Scanned(ds.Dataset):  # type: ignore[misc]
     """A source as DuckDB asks for it: it hands over the columns and the conditions that it wants applied."""
 
-    def __init__(self, source: Source, failed: Callable[[Exception], None]) -> None:
-        self._source, self._failed = source, failed
+    def __init__(self, source: Source, failed: Callable[[Exception], None], check: Callable[[], None]) -> None:
+        self._source, self._failed, self._check = source, failed, check
 
     @property
     def schema(self) -> pa.Schema:
@@ -168,14 +171,16 @@ class _Scanned(ds.Dataset):  # type: ignore[misc]
 
     def scanner(self, columns: list[str] | None = None, filter: pc.Expression | None = None, **_: object) -> "_Scan":
         """One scan."""
-        return _Scan(self._source, columns or self._source.schema.names, filter, self._failed)
+        return _Scan(self._source, columns or self._source.schema.names, filter, self._failed, self._check)
 
 
 class _Scan:
     def __init__(
-        self, source: Source, columns: list[str], where: pc.Expression | None, failed: Callable[[Exception], None]
-    ) -> None:
-        self._source, self._columns, self._where, self._failed = source, columns, where, failed
+        self, source: Source, columns: list[str], where: pc.Expression | None, failed: Callable[[Exception], None],
+        check: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._source, self._columns, self._where = source, columns, where
+        self._failed, self._check = failed, check
 
     def to_reader(self) -> pa.RecordBatchReader:
         schema = pa.schema([self._source.schema.field(name).with_nullable(True) for name in self._columns])
@@ -184,6 +189,7 @@ class _Scan:
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
             for table in ahead(iter(self._source.scan(self._columns, self._where))):
+                self._check()
                 if table.num_rows:
                     yield from table.select(self._columns).cast(schema).to_batches()
         except Exception as error:

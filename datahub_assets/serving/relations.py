@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.history.versions import KNOWN_FROM, KNOWN_TO, POSITION
+from datahub_assets.operations.definitions import extract_contract
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.publish import extract_contract
 from datahub_assets.schema.contract import BUSINESS_DATE, VALID_FROM, Contract, Shape
 from datahub_assets.schema.types import Kind, LogicalType
 

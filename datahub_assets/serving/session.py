@@ -202,7 +202,7 @@ class Session:
         answer = Streamed(prepared.tag, moment, running, duck, self._rights_kept(prepared.rights), failures, give_back)
         self._answers.add(answer)
         try:
-            answer.start(duck.furnish(prepared.contents, failures.append), prepared.sql, batch_rows)
+            answer.start(duck.furnish(prepared.contents, failures.append, running.check), prepared.sql, batch_rows)
         except DatahubError as error:
             answer.fail(error)
             raise

@@ -108,8 +108,14 @@ class Running:
         return self._spent + (time.monotonic() - since if since is not None else 0.0)
 
     def look(self) -> None:
-        """Stop the statement if its time is over."""
-        if self.seconds > self._seconds:
+        """Stop the statement if its time is over; again if it was stopped and computes still.
+
+        An interrupt that comes before the engine has begun is lost (DuckDB 2.0).
+        """
+        if self._stopped is not None:
+            if self._since is not None:
+                self.interrupt()
+        elif self.seconds > self._seconds:
             self.stop(
                 TookTooLong(
                     "Statement took too long", got=f"{self.seconds:.1f} s", expected=f"at most {self._seconds:g} s"
