@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, settings
 
 from datahub_assets_tests.hadoop.shared import hdfs, httpfs_folder, run_folder
 from datahub_assets_tests.hbase.shared import hbase
+from datahub_assets_tests.postgres import postgres
 
-__all__ = ["hbase", "hdfs", "httpfs_folder", "hub_root", "run_folder"]
+__all__ = ["hbase", "hdfs", "httpfs_folder", "hub_root", "postgres", "run_folder"]
 
 # Two cores shared by many give no promise about the time of one example, and the first builds whole frames.
 settings.register_profile("local", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
