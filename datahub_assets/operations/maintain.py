@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from datahub_assets.errors import DatahubError, StoreConflict
 from datahub_assets.history.log import Change, DataFile, Retention
+from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.drops import drop_missing
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.project import project
-from datahub_assets.operations.publish import extract_contract, made_by
 from datahub_assets.operations.sweep import ORPHAN, SUPERSEDED, Dead, dead
 from datahub_assets.schema.contract import BUSINESS_DATE
 
@@ -103,23 +103,24 @@ def compact(hub: Hub, extract: str) -> Iterator[Done]:
 
 
 def _small(hub: Hub, extract: str) -> dict[str, tuple[int, list[Change]]]:
-    position, version = hub.log.last(), made_by(hub, extract)
+    position, definition = hub.log.last(), definition_of(hub, extract)
     changes = {str(partition): change for partition, (_, change) in hub.log.changes(extract, position).items()}
     groups: dict[str, tuple[int, list[Change]]] = defaultdict(lambda: (position, []))
     for partition, change in changes.items():
         is_whole = all(file.partitions == (partition,) for file in change.files)
         is_small = sum(file.size for file in change.files) < SMALL_BYTES
-        if is_whole and is_small and change.code_version == version and partition[:7] < max(changes)[:7]:
+        is_of_now = change.definition is not None and is_made_by(hub, change, definition)
+        if is_whole and is_small and is_of_now and partition[:7] < max(changes)[:7]:
             groups[partition[:7]][1].append(change)
     return groups
 
 
 def _compact(hub: Hub, extract: str, changes: list[Change], position: int, month: str) -> None:
-    declared = hub.catalogue.extract(extract)
+    definition = definition_of(hub, extract)
     write_id = hub.draw_write_id(extract)
     files: dict[str, tuple[DataFile, ...]] = {str(change.partition): change.files for change in changes}
-    key = [name for name in declared.key if name != BUSINESS_DATE]
-    made = hub.extracts.compact(extract, files, write_id, extract_contract(hub, extract).arrow_schema, key)
+    key = [name for name in definition.key if name != BUSINESS_DATE]
+    made = hub.extracts.compact(extract, files, write_id, definition.result.arrow_schema, key)
     moved = tuple(
         replace(change, base=change.write_id, write_id=write_id, files=(made,), added=0, changed=0, removed=0)
         for change in changes
@@ -147,7 +148,7 @@ def _index(hub: Hub, reindex: bool) -> Iterator[Done]:
     if reindex:
         yield Done("index", None, hub.log.reindex(), "entries indexed anew")
     else:
-        hub.log.last()  # catches up what a writer that died did not
+        hub.log.catch_up_index()  # what a writer that died did not
 
 
 def _compaction(hub: Hub) -> Iterator[Done]:

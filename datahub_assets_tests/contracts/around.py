@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import pyarrow as pa
 
 from datahub_assets.errors import StoreUnavailable
+from datahub_assets.stores.commit_log import INDEX
 from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
 
 
@@ -92,15 +93,41 @@ class Signals(Around):
         return done
 
 
+class NoIndex(Around):
+    """The index of the log cannot be written."""
+
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
+        if table == INDEX:
+            raise StoreUnavailable("No answer")
+        return super().write(table, batches)
+
+
+class StopsWhileIndexing(Around):
+    """The process stops itself in the middle of its first write into the index: while the store takes the rows from it."""
+
+    stopped = False
+
+    def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
+        if table != INDEX or self.stopped:
+            return super().write(table, batches)
+        self.stopped = True
+        return super().write(table, self._stopping(batches))
+
+    def _stopping(self, batches: Iterable[Rows | CellRows]) -> Iterator[Rows | CellRows]:
+        yield from batches
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
 class Counts(Around):
     """Counts calls, and the rows that were written and read."""
 
     def __init__(self, store: TableStore) -> None:
         super().__init__(store)
-        self.calls = self.rows = 0
+        self.calls = self.rows = self.writes = 0
 
     def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         self.calls += 1
+        self.writes += 1
         written = super().write(table, batches)
         self.rows += written
         return written

@@ -12,7 +12,7 @@ from datahub_assets.history.log import Change, Entry
 from datahub_assets.stores.commit_log import CommitLog
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.vault import Vault
-from datahub_assets_tests.contracts.around import Signals
+from datahub_assets_tests.contracts.around import Signals, StopsWhileIndexing
 from datahub_assets_tests.contracts.implementations import FilesAt, TablesAt
 from datahub_assets_tests.contracts.rows import numbered, rows
 
@@ -177,6 +177,13 @@ def commit_and_signal(connection: Connection, at: TablesAt, partition: str, numb
     log = CommitLog(Signals(at.open(), number))
     connection.send("appending")
     connection.send(commit(log, "signalled", "t/t", partition).position)
+
+
+def commit_and_sleep_indexing(connection: Connection, at: TablesAt, partition: str) -> None:
+    """Is stopped in the middle of indexing its entry; says the position once woken."""
+    log = CommitLog(StopsWhileIndexing(at.open()))
+    connection.send("appending")
+    connection.send(commit(log, "sleeper", "t/t", partition).position)
 
 
 def append_and_die(_: Connection, tables: TablesAt, files: FilesAt, draft: Entry, before: int) -> None:
