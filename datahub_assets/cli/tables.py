@@ -21,7 +21,7 @@ from datahub_assets.cli.options import (
     Where,
     Yes,
 )
-from datahub_assets.cli.output import TEXT, emit, emit_records
+from datahub_assets.cli.output import NUMBER, TEXT, emit, emit_records
 from datahub_assets.cli.reading import Wanted, column_names, rows_of
 from datahub_assets.cli.words import confirm, say
 from datahub_assets.errors import QueryError
@@ -34,6 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Rows of structured datasets: now or as known earlier, and the history of one key; their tables in HBase.",
 )
+_RANGES = {
+    "table": TEXT, "partition": TEXT, "position": NUMBER, "write_id": NUMBER, "rows": NUMBER, "start": TEXT, "stop": TEXT,
+}  # fmt: skip
 _STEPS = dict.fromkeys(("table", "what", "actual", "declared", "remedy"), TEXT)
 
 
@@ -109,6 +112,33 @@ def history(
     count = emit(versions.schema, versions.to_batches(), form, output, limit=limit, yes=yes)
     found = f"{count} version{'s' * (count != 1)}" if count else "never held"
     say(f"{dataset} {' '.join(key)}: {found} up to {position_words(hub, position)}")
+
+
+@app.command()
+def ranges(
+    ctx: typer.Context, dataset: Dataset, day: Day = None, known_at: KnownAt = None, form: As = Format.TABLE
+) -> None:
+    """Show which rows of its table a dataset is: ranges of keys in hexadecimal (no stop: to the end), for other readers of HBase.
+
+    A snapshot has one range a business date (and bucket). A bitemporal dataset is all of its table, as far as its rows are
+    of a write id that is shown: docs/other-readers.md.
+
+    For example:
+
+        datahub tables ranges ecb/fx_reference_rates --date 2013-02-01
+    """
+    hub = hub_of(ctx)
+    require_structured(hub, dataset)
+    from datahub_assets.operations.read import position_of
+    from datahub_assets.operations.row_ranges import row_ranges
+
+    position = position_of(hub, known_at)
+    found = [
+        vars(one) | {"start": one.start.hex(), "stop": one.stop.hex()}
+        for one in row_ranges(hub, dataset, position, day)
+    ]
+    emit_records(_RANGES, found, form, empty="Nothing of it is committed.")
+    say(f"{dataset}: at {position_words(hub, position)}")
 
 
 @app.command()

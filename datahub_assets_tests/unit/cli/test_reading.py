@@ -12,6 +12,8 @@ import pytest
 from datahub_assets.cli.options import Format
 from datahub_assets.cli.output import emit
 from datahub_assets.cli.words import confirm
+from datahub_assets.operations.hub import Hub
+from datahub_assets.settings import Settings
 from datahub_assets_tests.unit.cli.conftest import EXTRACT, PRICES, Cli
 
 _A = "LU0000000017"
@@ -80,6 +82,27 @@ def test_history_tells_every_version(cli: Cli) -> None:
     assert second["known_to"] is None
     assert (second["line"], second["delivery"]) == (2, "fund_prices_20240102.csv")
     assert _json(cli, "tables", "history", PRICES, "NOBODY", "--date", "2024-01-02") == []
+
+
+def test_ranges_hold_the_rows_that_are_committed(cli: Cli) -> None:
+    """Other programs read HBase by themselves: the range of each business date holds its image, as known then, and no other."""
+    assert cli.land("fund_prices_20240102.csv", f"Date,ISIN,Currency,NAV\n2024-01-02,{_A},EUR,7\n").exit_code == 0
+    hub = Hub.open(Settings(home=cli.home))
+    for known_at, expected in ((None, [1, 2]), (f"#{hub.log.last() - 2}", [3, 2])):
+        ranges = _json(cli, "tables", "ranges", PRICES, *(["--known-at", known_at] if known_at else []))
+        assert [(one["table"], one["partition"]) for one in ranges] == [
+            ("example.fund_prices", "2024-01-02"), ("example.fund_prices", "2024-01-03"),
+        ]  # fmt: skip
+        assert [one["rows"] for one in ranges] == expected
+        for one in ranges:
+            start, stop = (bytes.fromhex(str(one[name])) for name in ("start", "stop"))
+            keys = [key for page in hub.tables.scan_keys(str(one["table"]), start, stop) for key in page.to_pylist()]
+            assert len(keys) == one["rows"]
+            assert {key[:18] for key in keys} == {
+                str(one["partition"]).encode() + int(str(one["write_id"])).to_bytes(8, "big")
+            }
+    assert len(_json(cli, "tables", "ranges", PRICES, "--date", "2024-01-03")) == 1
+    assert _json(cli, "tables", "ranges", PRICES, "--date", "2024-01-04") == []
 
 
 def test_table_shows_fifty_rows_and_says_that_there_are_more(cli: Cli) -> None:
