@@ -105,7 +105,7 @@ def _missing(hub: "Hub", wanted: Wanted, day: date, held: list[date]) -> Deliver
 def _schema(hub: "Hub", wanted: Wanted, days: list[date] | None) -> pa.Schema:
     if wanted.dataset in hub.catalogue.structured:
         return hub.contract(wanted.dataset).arrow_schema
-    from datahub_assets.operations.publish import extract_contract
+    from datahub_assets.operations.definitions import extract_contract
 
     texts = None if days is None else {day.isoformat() for day in days}
     changes = hub.log.changes(wanted.dataset, wanted.position).items()

@@ -73,7 +73,7 @@ class Change:
     ``base`` is the write id that ``write_id`` replaces (None: the scope was empty). ``observed`` is the date of the image a
     bitemporal commit folded in, ``affects_from`` ≤ valid date < ``affects_to`` (None: open) the days on which it changed what
     holds. ``rows`` is the number of rows that the scope holds after the commit (bitemporal: rows
-    written). ``digest`` is order-free and leaves provenance out.
+    written). ``digest`` is order-free and leaves provenance out. ``definition`` names what an extract was made by.
     """
 
     dataset: str
@@ -91,6 +91,7 @@ class Change:
     digest: str = ""
     code_version: str = ""
     contract_version: int = 0
+    definition: str | None = None
     folded: tuple[int, int] | None = None
     observed: date | None = None
     affects_from: date | None = None

@@ -18,9 +18,9 @@ from datahub_assets.errors import DeclarationError
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
 from datahub_assets.history.log import Change
+from datahub_assets.operations.definitions import result_contract
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.publish import extract_contract
 from datahub_assets.operations.read import read, read_bitemporal
 from datahub_assets.schema.contract import Shape
 
@@ -97,7 +97,7 @@ def reconciliation_finding(hub: Hub, dataset: str, position: int, change: Change
     """Count and digest of what is stored, read back, against what was counted on the way in."""
     total = EMPTY
     if change.files:
-        contract = extract_contract(hub, dataset)
+        contract = result_contract(hub, change)
         for batch in hub.extracts.read(change.files, change.partition, schema=contract.arrow_schema):
             total += digest(canonical_rows(contract, pa.Table.from_batches([batch])))
     elif change.partition:

@@ -17,6 +17,7 @@ from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.schema.evolution import evolve
 from datahub_assets.settings import Settings
 from datahub_assets.stores.commit_log import CommitLog, write_id_counter
+from datahub_assets.stores.definitions import DefinitionStore
 from datahub_assets.stores.extracts import ExtractStore
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.landing import Landing
@@ -79,6 +80,11 @@ class Hub:
     def log(self) -> CommitLog:
         """The commit log; entries are copied into the vault as they are appended."""
         return CommitLog(self.tables, self._copy)
+
+    @cached_property
+    def definitions(self) -> DefinitionStore:
+        """By what the committed partitions of extracts were made."""
+        return DefinitionStore(self.tables, self.files)
 
     @cached_property
     def structured(self) -> StructuredStore:

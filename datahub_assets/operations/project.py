@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from datahub_assets.operations.definitions import extract_contract
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.publish import extract_contract
 
 if TYPE_CHECKING:
     from datahub_assets.stores.iceberg import Projected

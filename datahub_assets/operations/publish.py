@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from datahub_assets.catalogue import extract_sql
+from datahub_assets.catalogue.definition import Definition
 from datahub_assets.catalogue.extract_order import order_shows
-from datahub_assets.catalogue.models import ExtractDataset
 from datahub_assets.errors import DeliveryMissing, QueryError, StoreConflict
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
 from datahub_assets.history.log import Change, DataFile
 from datahub_assets.history.snapshot import Counts
+from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.inputs import InputFinder, Inputs
-from datahub_assets.operations.read import read_bitemporal, read_snapshot
+from datahub_assets.operations.read import read_bitemporal
 from datahub_assets.operations.structure import REDONE, Commit
-from datahub_assets.schema.contract import BUSINESS_DATE, Column, Contract, Shape
-from datahub_assets.stores.parquet import logical_type, storable
+from datahub_assets.schema.contract import Contract, Shape
 from datahub_assets.stores.structured import ImageSummary
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def publish(hub: Hub, extract: str, days: Iterable[date], *, again: bool = False
 
 def _published(hub: Hub, extract: str, days: Sequence[date], again: bool) -> Iterator[Commit]:
     """The commits of the days one after the other, from inputs that are all read at one position."""
-    finder = InputFinder(hub, hub.log.last())
+    finder, definition = InputFinder(hub, hub.log.last()), definition_of(hub, extract)
     current = hub.log.changes(extract, finder.position)
     todo: list[Inputs] = []
     unchanged: list[Inputs] = []
@@ -70,21 +70,28 @@ def _published(hub: Hub, extract: str, days: Sequence[date], again: bool) -> Ite
                 "Inputs not there yet", where=f"{extract} {day}", expected=names, remedy="Structure them first"
             )
         found = current.get(day.isoformat())
-        is_current = (
-            found is not None and found[1].inputs == inputs.inputs and found[1].code_version == _version(hub, extract)
-        )
+        is_current = found is not None and found[1].inputs == inputs.inputs and _is_of_now(hub, found[1], definition)
         (unchanged if is_current and not again else todo).append(inputs)
     yield Commit(unchanged=tuple(i.partition.isoformat() for i in unchanged))
+    if todo:
+        hub.definitions.keep(definition)
     for i in range(0, len(todo), COMMIT_PARTITIONS):
-        yield _commit(hub, extract, todo[i : i + COMMIT_PARTITIONS], current, finder.position)
+        yield _commit(hub, definition, todo[i : i + COMMIT_PARTITIONS], current, finder.position)
+
+
+def _is_of_now(hub: Hub, change: Change, definition: Definition) -> bool:
+    """Whether the hub's code of now made the change, by what makes the same as the definition."""
+    return change.code_version == _version(definition) and is_made_by(hub, change, definition)
 
 
 def _commit(
-    hub: Hub, extract: str, todo: list[Inputs], current: dict[str | None, tuple[int, Change]], position: int
+    hub: Hub, definition: Definition, todo: list[Inputs], current: dict[str | None, tuple[int, Change]], position: int
 ) -> Commit:
+    extract = definition.dataset
     write_id = hub.draw_write_id(extract)
     changes = tuple(
-        _publish(hub, extract, inputs, write_id, current.get(inputs.partition.isoformat()), position) for inputs in todo
+        _publish(hub, definition, inputs, write_id, current.get(inputs.partition.isoformat()), position)
+        for inputs in todo
     )
     days = [inputs.partition.isoformat() for inputs in todo]
     span = days[0] if len(days) == 1 else f"{len(days)} partitions {days[0]} to {days[-1]}"
@@ -92,10 +99,9 @@ def _commit(
 
 
 def _publish(
-    hub: Hub, extract: str, inputs: Inputs, write_id: int, found: tuple[int, Change] | None, position: int
+    hub: Hub, definition: Definition, inputs: Inputs, write_id: int, found: tuple[int, Change] | None, position: int
 ) -> Change:
-    declared, partition = hub.catalogue.extract(extract), inputs.partition.isoformat()
-    contract = extract_contract(hub, extract)
+    extract, contract, partition = definition.dataset, definition.result, inputs.partition.isoformat()
     before = found[1] if found else None
     total, rows = EMPTY, 0
 
@@ -106,51 +112,47 @@ def _publish(
             total, rows = total + digest(canonical_rows(contract, table)), rows + len(table)
             yield from table.to_batches()
 
-    reads = [hub.contract(name) for name in hub.catalogue.inputs[extract]]
-    with extract_sql.connection({each.dataset: _rows(hub, each.dataset, inputs, position) for each in reads}) as duck:
-        result = _run(duck, declared, partition, reads)
-        files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, digested(result), declared.key)
+    read = {each.dataset: _rows(hub, each, inputs, position) for each in definition.reads}
+    with extract_sql.connection(read) as duck:
+        result = digested(_run(duck, definition, partition))
+        files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, result, definition.key)
     counts = _differences(hub, contract, before, files, partition)
     return Change(
         dataset=extract, partition=partition, write_id=write_id, base=before.write_id if before else None, rows=rows,
-        rows_read=rows, accepted=rows, digest=str(total), code_version=_version(hub, extract), contract_version=contract.version,
-        files=files, inputs=inputs.inputs, added=counts.added, changed=counts.changed, removed=counts.removed,
+        rows_read=rows, accepted=rows, digest=str(total), code_version=_version(definition), definition=definition.name,
+        contract_version=contract.version, files=files, inputs=inputs.inputs, added=counts.added, changed=counts.changed,
+        removed=counts.removed,
     )  # fmt: skip
 
 
-def remake(hub: Hub, change: Change, position: int) -> tuple[tuple[DataFile, ...], str]:
+def remake(hub: Hub, definition: Definition, change: Change, position: int) -> tuple[tuple[DataFile, ...], str]:
     """The files of a committed partition are there again, made from the inputs that its change names.
 
     Args:
+        definition: by which it was made.
         change: of an extract, with files of its own (not compacted ones).
         position: at which it was committed; its inputs were before.
 
     Returns:
-        The files, and the digest of their rows. They are those of the change where SQL and code are as they were.
+        The files, and the digest of their rows. They are those of the change where the code makes what it made.
 
     Raises:
-        QueryError: the SQL as it is now fails on these inputs.
+        QueryError: the SQL fails on these inputs.
         StoreConflict: a file of that name has other bytes.
     """
-    extract, partition = change.dataset, str(change.partition)
-    declared, contract = hub.catalogue.extract(extract), extract_contract(hub, extract)
+    extract, partition, contract = change.dataset, str(change.partition), definition.result
     inputs = Inputs(date.fromisoformat(partition), change.inputs, ())
-    rows = {
-        name: _rows(hub, name, inputs, _committed_at(hub, inputs, name, position))
-        for name in hub.catalogue.inputs[extract]
+    read = {
+        each.dataset: _rows(hub, each, inputs, _committed_at(hub, inputs, each.dataset, position))
+        for each in definition.reads
     }
-    with extract_sql.connection(rows) as duck:
-        batches = list(_run(duck, declared, partition, [hub.contract(name) for name in rows]))
+    with extract_sql.connection(read) as duck:
+        batches = list(_run(duck, definition, partition))
     tables = [pa.Table.from_batches([batch]).cast(contract.arrow_schema) for batch in batches]
     found = sum((digest(canonical_rows(contract, table)) for table in tables), EMPTY)
     stored = (batch for table in tables for batch in table.to_batches())
-    files = hub.extracts.write(extract, partition, change.write_id, contract.arrow_schema, stored, declared.key)
+    files = hub.extracts.write(extract, partition, change.write_id, contract.arrow_schema, stored, definition.key)
     return files, str(found)
-
-
-def made_by(hub: Hub, extract: str) -> str:
-    """The code version that changes of the extract have now: the hub's and the SQL's."""
-    return _version(hub, extract)
 
 
 def _committed_at(hub: Hub, inputs: Inputs, name: str, position: int) -> int:
@@ -161,58 +163,38 @@ def _committed_at(hub: Hub, inputs: Inputs, name: str, position: int) -> int:
     )
 
 
-def extract_contract(hub: Hub, extract: str) -> Contract:
-    """The extract's result as a contract: its columns as stored, key as declared. Version 1, made from the SQL alone."""
-    declared = hub.catalogue.extract(extract)
-    schema = storable(hub.catalogue.derived(extract).schema, extract)
-    columns = []
-    for i, field in enumerate(schema, start=1):
-        kind = logical_type(field.type)
-        assert kind is not None  # storable said so
-        nullable = field.name not in (*declared.key, BUSINESS_DATE)
-        columns.append(
-            Column(i, field.name, kind, nullable, declared.units.get(field.name), declared.columns.get(field.name, ""))
-        )
-    key = tuple(name for name in declared.key if name != BUSINESS_DATE)
-    return Contract(extract, 1, Shape.SNAPSHOT, tuple(columns), key)
+def _version(definition: Definition) -> str:
+    return f"{CODE_VERSION}+{hashlib.sha256(definition.sql.encode()).hexdigest()[:8]}"
 
 
-def _version(hub: Hub, extract: str) -> str:
-    sql = hub.catalogue.extract(extract).sql
-    return f"{CODE_VERSION}+{hashlib.sha256(sql.encode()).hexdigest()[:8]}"
-
-
-def _rows(hub: Hub, name: str, inputs: Inputs, position: int) -> pa.Table:
+def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> pa.Table:
     """The rows of one input, as the contract's columns."""
-    dataset = hub.catalogue.structured[name]
-    schema = hub.contract(name).arrow_schema
-    if dataset.shape is Shape.BITEMPORAL:
-        return read_bitemporal(hub, name, position, inputs.partition).select(schema.names)
+    name, names = contract.dataset, contract.arrow_schema.names
+    if contract.shape is Shape.BITEMPORAL:
+        return read_bitemporal(hub, name, position, inputs.partition, contract).select(names)
     wanted = [one for one in inputs.inputs if one.dataset == name and one.partition and one.write_id is not None]
     tables = [
-        t.select(schema.names)
+        t.select(names)
         for one in wanted
-        for t in read_snapshot(hub, name, str(one.partition), int(one.write_id or 0))
+        for t in hub.structured.read(contract, str(one.partition), int(one.write_id or 0))
     ]
-    return pa.concat_tables([schema.empty_table(), *tables])
+    return pa.concat_tables([contract.arrow_schema.empty_table(), *tables])
 
 
-def _run(
-    duck: "duckdb.DuckDBPyConnection", declared: ExtractDataset, partition: str, reads: Sequence[Contract]
-) -> Iterator[pa.RecordBatch]:
+def _run(duck: "duckdb.DuckDBPyConnection", made_by: Definition, partition: str) -> Iterator[pa.RecordBatch]:
     """The SQL's rows in key order. On one thread where the order of rows shows, or the same inputs would give other bytes."""
     import duckdb
 
-    if order_shows(declared.sql, extract_sql.columns_of(reads)):
+    if order_shows(made_by.sql, extract_sql.columns_of(made_by.reads)):
         duck.execute("SET threads = 1")
-    order = ", ".join(f'"{name}"' for name in declared.key)
+    order = ", ".join(f'"{name}"' for name in made_by.key)
     try:
-        query = f"SELECT * FROM ({declared.sql.rstrip().rstrip(';')}\n) ORDER BY {order}"
-        reader = duck.sql(query, params=extract_sql.parameters(declared.sql, partition)).to_arrow_reader()
+        query = f"SELECT * FROM ({made_by.sql.rstrip().rstrip(';')}\n) ORDER BY {order}"
+        reader = duck.sql(query, params=extract_sql.parameters(made_by.sql, partition)).to_arrow_reader()
         yield from reader
     except duckdb.Error as error:
         raise QueryError(
-            "The extract's SQL failed", where=f"{declared.dataset} {partition}", got=str(error).splitlines()[0],
+            "The extract's SQL failed", where=f"{made_by.dataset} {partition}", got=str(error).splitlines()[0],
             remedy="Correct the SQL or the input it fails on",
         ) from error  # fmt: skip
 

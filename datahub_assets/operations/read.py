@@ -118,9 +118,8 @@ def _read_extract(
     hub: Hub, dataset: str, position: int, days: Iterable[date] | None, schema: pa.Schema | None
 ) -> Iterator[pa.Table]:
     wanted = list(_wanted(hub, dataset, position, days))
-    if (
-        schema is None and len({change.code_version for _, change in wanted}) > 1
-    ):  # perhaps of several versions of the SQL
+    made_by = {change.definition or change.code_version for _, change in wanted}
+    if schema is None and len(made_by) > 1:  # several versions of the SQL
         schema = hub.extracts.schema([file for _, change in wanted for file in change.files])
     for partition, change in wanted:
         for batch in hub.extracts.read(change.files, partition, schema=schema):

@@ -5,8 +5,8 @@ deliveries that it names, under the write id that it had; extracts keep their fi
 again from the inputs that they name. Everything is built in a folder beside the tables' and renamed at the end: a rebuild
 that is killed leaves nothing but that folder, which the next one empties.
 
-What cannot be made again from the vault is told, not hidden: extracts whose SQL has changed, datasets that are no longer
-declared, results that other code or declarations have changed.
+An extract is made again by the SQL and the contracts that it was made by, which the vault has. What cannot be made again is
+told, not hidden: datasets that are no longer declared, results that other code or declarations have changed.
 """
 
 import shutil
@@ -14,13 +14,15 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from datahub_assets.catalogue.definition import Definition
 from datahub_assets.errors import DatahubError, DeclarationError, StoreCorrupt
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.history.state import superseded
+from datahub_assets.operations.definitions import made_by
 from datahub_assets.operations.hub import CODE_VERSION, Hub
-from datahub_assets.operations.publish import extract_contract, made_by, remake
+from datahub_assets.operations.publish import remake
 from datahub_assets.operations.refold import Told, file_problem, told_images, told_merges
-from datahub_assets.schema.contract import Shape
+from datahub_assets.schema.contract import BUSINESS_DATE, Shape
 from datahub_assets.stores.commit_log import write_id_counter
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 
@@ -107,6 +109,7 @@ class _Rebuild:
         for dataset in sorted({change.dataset for entry in entries for change in entry.changes}):
             for contract in hub.vault.contracts(dataset):
                 hub.log.put_contract(contract)
+        hub.definitions.restore()
         hub.log.restore(entries)
         self._find_let_go()
         for entry in entries:
@@ -181,25 +184,25 @@ class _Rebuild:
                     change,
                     f"damaged: {', '.join(problems)}; remove the file and rebuild again, or restore it from a backup",
                 )
-            elif change.code_version != made_by(self._hub, change.dataset):
+            elif definition := made_by(self._hub, change):
+                yield change, self._remade(position, change, definition)
+            else:
                 yield (
                     change,
-                    _why_other(
-                        change, made_by(self._hub, change.dataset), f"missing: {', '.join(problems)}; not made again"
-                    ),
+                    f"missing: {', '.join(problems)}; not made again: the log does not say by which SQL it was made",
                 )
-            else:
-                yield change, self._remade(position, change)
 
-    def _remade(self, position: int, change: Change) -> str:
+    def _remade(self, position: int, change: Change, definition: Definition) -> str:
         """The change's files are there again; returns what is different about them."""
-        hub = self._hub
         if len(change.files) == 1 and len(change.files[0].partitions) > 1:
-            return self._recompacted(position, change)
-        files, digest = remake(hub, change, position)
-        return "" if (files, digest) == (change.files, change.digest) else "made again with another result"
+            return self._recompacted(position, change, definition)
+        files, digest = remake(self._hub, definition, change, position)
+        if (files, digest) == (change.files, change.digest):
+            return ""
+        self._hub.extracts.remove(files)  # under the names of those that the log speaks of, and not they
+        return _why_other(change, "made again with another result, and removed")
 
-    def _recompacted(self, position: int, change: Change) -> str:
+    def _recompacted(self, position: int, change: Change, definition: Definition) -> str:
         hub, wanted = self._hub, change.files[0]
         parts = {}
         for partition in wanted.partitions:
@@ -210,10 +213,10 @@ class _Rebuild:
             ]
             at, part = before[-1]
             if any(file_problem(hub, file) for file in part.files):
-                remake(hub, part, at)
+                remake(hub, made_by(hub, part) or definition, part, at)
             parts[partition] = part.files
-        key = [name for name in hub.catalogue.extract(change.dataset).key if name != "business_date"]
-        schema = extract_contract(hub, change.dataset).arrow_schema
+        key = [name for name in definition.key if name != BUSINESS_DATE]
+        schema = definition.result.arrow_schema
         made = hub.extracts.compact(change.dataset, parts, change.write_id, schema, key)
         return "" if made == wanted else "compacted again with another result"
 
@@ -245,15 +248,14 @@ def _difference(change: Change, told: Told) -> str:
         else "other provenance"
     )
     return _why_other(
-        change,
-        CODE_VERSION,
-        f"{found}: {told.rows} rows and {told.rejected} rejects, were {change.rows} and {change.rejected}",
+        change, f"{found}: {told.rows} rows and {told.rejected} rejects, were {change.rows} and {change.rejected}"
     )
 
 
-def _why_other(change: Change, code_version: str, found: str) -> str:
-    if change.code_version != code_version:
-        return f"{found}; made by code {change.code_version}, now {code_version}"
+def _why_other(change: Change, found: str) -> str:
+    made_by_code = change.code_version.partition("+")[0]
+    if made_by_code != CODE_VERSION:
+        return f"{found}; made by code {made_by_code}, now {CODE_VERSION}"
     same = f"the feed, its calendar or the vault's bytes changed since contract version {change.contract_version}"
     return f"{found}; the code is the same: {same}"
 

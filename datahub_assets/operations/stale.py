@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.inputs import InputFinder
 from datahub_assets.operations.structure import basis_of
@@ -46,15 +47,16 @@ def delivery_cause(receipt: tuple[int, int]) -> str:
 
 
 def stale_extract(hub: Hub, extract: str, position: int, finder: InputFinder | None = None) -> Stale:
-    """Business dates of an extract whose inputs are all there and are not those it was made from."""
-    finder = finder or InputFinder(hub, position)
+    """Business dates of an extract whose inputs are all there and are not those it was made from, or not by this SQL."""
+    finder, definition = finder or InputFinder(hub, position), definition_of(hub, extract)
     current = hub.log.changes(extract, position)
     causes: dict[date, str] = {}
     for day in candidate_dates(hub, extract, position):
         inputs = finder.inputs(extract, day)
         found = current.get(day.isoformat())
-        if not inputs.missing and (found is None or found[1].inputs != inputs.inputs):
-            causes[day] = ".".join(str(one.write_id) for one in inputs.inputs)
+        is_current = found and found[1].inputs == inputs.inputs and is_made_by(hub, found[1], definition)
+        if not inputs.missing and not is_current:
+            causes[day] = ".".join([definition.name[:8], *(str(one.write_id) for one in inputs.inputs)])
     return Stale(extract, causes)
 
 

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from datahub_assets.catalogue.models import StructuredDataset
 from datahub_assets.errors import DeliveryMalformed, StoreCorrupt
 from datahub_assets.history.log import Delivery
+from datahub_assets.operations.definitions import extract_contract
 from datahub_assets.operations.frames import commit_frame
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.publish import extract_contract
 from datahub_assets.operations.read import read
 from datahub_assets.operations.structure import Commit
 from datahub_assets.orchestration.failures import as_failure

@@ -19,8 +19,8 @@ from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import digest
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.operations.checks import reconciliation_finding
+from datahub_assets.operations.definitions import extract_contract
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.publish import extract_contract
 from datahub_assets.operations.read import read
 from datahub_assets_tests.contracts.processes import Child
 from datahub_assets_tests.hubs import open_hub

@@ -1,4 +1,4 @@
-"""Extracts: the same inputs give the same bytes, whatever the SQL and however many threads there are."""
+"""Extracts: the same inputs give the same bytes; other SQL makes all partitions anew, and what was said stays said."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,22 @@ import duckdb
 import pytest
 
 from datahub_assets.catalogue.extract_order import order_shows
-from datahub_assets_tests.hubs import PRICES, RETURNS, D, columns, done, land, prices, rows, small_hub
+from datahub_assets.history.log import Change
+from datahub_assets.operations.definitions import definition_of, is_made_by
+from datahub_assets.operations.stale import stale_extract
+from datahub_assets_tests.hubs import (
+    PRICES,
+    RETURNS,
+    D,
+    columns,
+    done,
+    land,
+    prices,
+    redeclared,
+    rows,
+    small_hub,
+    work,
+)
 
 _TABLE = (
     ("px/prices", (("business_date", "DATE"), ("ticker", "VARCHAR"), ("price", "DECIMAL(18,4)"), ("ratio", "DOUBLE"))),
@@ -68,3 +83,70 @@ def test_extract_runs_on_one_thread_where_a_float_is_summed_on_the_way(tmp_path:
     (usual,) = duckdb.connect().execute("SELECT current_setting('threads')").fetchone() or (0,)
     threads = 1 if total == "ratio" else usual
     assert rows(hub, RETURNS) == [(D[0], "A", 10, threads), (D[0], "B", pytest.approx(2.5), threads)]
+
+
+_PLAIN = "SELECT business_date, ticker, price FROM px.prices WHERE business_date = CAST($business_date AS DATE)"
+
+
+def test_changed_sql_makes_every_partition_anew_by_itself(tmp_path: Path) -> None:
+    """Nobody has to remember what an extract's correction concerns: it is behind, and catching up commits it anew."""
+    hub = small_hub(tmp_path, PRICES, RETURNS, declared={RETURNS: {"sql": _PLAIN, "windows": None}})
+    for day in D[:2]:
+        land(hub, PRICES, day, prices(day, A=10, B=20))
+    done(hub)
+    before, said = hub.log.last(), rows(hub, RETURNS)
+    doubled = redeclared(hub, RETURNS, sql=_PLAIN.replace(" price ", " price * 2 AS price "))
+    assert stale_extract(doubled, RETURNS, before).days == D[:2]
+    assert [step.dataset for step in done(doubled)] == [RETURNS]
+    assert [row[2] for row in rows(doubled, RETURNS)] == [20, 40, 20, 40]
+    assert [change.changed for change in doubled.log.entry(doubled.log.last()).changes] == [2, 2]
+    assert rows(doubled, RETURNS, before) == said, "what was known before is still said of before"
+    assert stale_extract(doubled, RETURNS, doubled.log.last()).days == ()
+    assert work(doubled) == []
+
+
+def test_correction_between_two_sqls_is_followed_once(tmp_path: Path) -> None:
+    """A cause is named by the SQL as well: what one SQL was tried for says nothing of another."""
+    hub = small_hub(tmp_path, PRICES, RETURNS)
+    land(hub, PRICES, D[0], prices(D[0], A=10))
+    done(hub)
+    causes = []
+    for factor in (2, 3):
+        hub = redeclared(hub, RETURNS, sql=_PLAIN.replace(" price ", f" price * {factor} AS price "))
+        causes.append(stale_extract(hub, RETURNS, hub.log.last()).causes[D[0]])
+    assert len(set(causes)) == 2
+
+
+def test_extract_follows_a_column_that_its_input_widened(tmp_path: Path) -> None:
+    """The SQL is as it was and makes other columns now: its partitions are not what it would make."""
+    hub = small_hub(tmp_path, PRICES, RETURNS, declared={RETURNS: {"sql": _PLAIN, "windows": None}})
+    land(hub, PRICES, D[0], prices(D[0], A=10))
+    done(hub)
+    wider = redeclared(hub, PRICES, columns=columns(PRICES, also=[{"name": "price", "type": "decimal(20,4)"}]))
+    assert stale_extract(wider, RETURNS, wider.log.last()).days == (D[0],)
+    done(wider)
+    assert stale_extract(wider, RETURNS, wider.log.last()).days == ()
+
+
+def test_words_about_an_extract_make_nothing_anew(tmp_path: Path) -> None:
+    """Title, units, descriptions and a new column of an input that the SQL does not read change no row."""
+    hub = small_hub(tmp_path, PRICES, RETURNS)
+    land(hub, PRICES, D[0], prices(D[0], A=10))
+    done(hub)
+    venue = {"name": "venue", "type": "text", "nullable": True, "constant": "X"}
+    hub = redeclared(hub, PRICES, columns=columns(PRICES, also=[venue]))
+    hub = redeclared(hub, RETURNS, title="Other", columns={"price": "Close."}, units={"price": "EUR"})
+    assert stale_extract(hub, RETURNS, hub.log.last()).days == ()
+
+
+def test_partition_whose_sql_was_not_kept_is_left_alone(tmp_path: Path) -> None:
+    """Entries of before definitions were kept do not say their SQL: an upgrade alone makes nothing anew."""
+    hub = small_hub(tmp_path, PRICES, RETURNS)
+    land(hub, PRICES, D[0], prices(D[0], A=10))
+    done(hub)
+    (position, change) = hub.log.change(RETURNS, D[0].isoformat(), hub.log.last()) or (0, None)
+    assert change is not None
+    text = Change.from_json(change.to_json().replace(f'"definition":"{change.definition}",', ""))
+    assert text.definition is None
+    assert is_made_by(hub, text, definition_of(redeclared(hub, RETURNS, sql=_PLAIN), RETURNS))
+    assert position == hub.log.last()

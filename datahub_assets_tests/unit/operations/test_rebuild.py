@@ -150,19 +150,44 @@ def test_rebuild_of_a_date_that_no_delivery_tells_any_more_is_empty(tmp_path: Pa
     assert _data(hubs.open_hub(hub.settings.home)) == before
 
 
-def test_rebuild_says_which_extract_is_damaged_or_changed(story: Hub) -> None:
-    """A damaged file is told and left alone; a missing one whose SQL is another now is not made from the new SQL."""
+def test_rebuild_says_which_extract_is_damaged(story: Hub) -> None:
+    """A damaged file is told and left alone; a missing one is made again by the SQL of then, whatever it is now."""
     changes = story.log.changes(REPORT, story.log.last())
     first, second = (Path(story.files.location(change.files[0].path)) for _, change in changes.values())
     first.write_bytes(b"damaged")
+    bytes_before = second.read_bytes()
     second.unlink()
     text = CATALOGUE["report.yaml"].replace("SELECT p.business_date", "SELECT DISTINCT p.business_date")
     (story.settings.catalogue / "report.yaml").write_text(text)
     _, verdicts = _rebuilt(_lose_tables(story))
     different = {verdict.partition: verdict.why for verdict in verdicts if not verdict.equal}
+    assert list(different) == ["2024-01-02"]
     assert "damaged" in different["2024-01-02"]
-    assert "made by code" in different["2024-01-03"]
-    assert not second.exists()
+    assert second.read_bytes() == bytes_before
+
+
+def test_rebuild_makes_extracts_by_the_sql_and_the_columns_of_then(tmp_path: Path) -> None:
+    """SQL was changed with a column that it reads: all versions come back, though today's catalogue has neither."""
+    hub, d = hubs.small_hub(tmp_path / "hub", hubs.PRICES, hubs.RETURNS), hubs.D
+    hubs.land(hub, hubs.PRICES, d[0], hubs.prices(d[0], A=10, B=20))
+    hubs.done(hub)
+    close = {"name": "close", "type": "decimal(18,4)", "source": "price", "aliases": ["price"]}
+    renamed = {"columns": hubs.columns(hubs.PRICES, without=["price"], also=[close])}
+    hubs.write_declaration(hub.settings.home, hubs.merged(hubs.DECLARED[hubs.PRICES], renamed))
+    sql = "SELECT business_date, ticker, close * 2 AS twice FROM px.prices WHERE business_date = $business_date"
+    hub = hubs.redeclared(hub, hubs.RETURNS, sql=sql, windows=None)
+    hubs.land(hub, hubs.PRICES, d[1], hubs.prices(d[1], A=11))
+    hubs.done(hub)
+    said = [hubs.rows(hub, hubs.RETURNS, at) for at in range(hub.log.last() + 1)]
+    assert said[-1] == [(d[0], "A", 20), (d[0], "B", 40), (d[1], "A", 22)]
+    assert (d[0], "A", 10, None) in said[2]
+    before = _data(hub)
+    shutil.rmtree(Path(hub.files.location("extracts")))
+    verdicts = [verdict for one in rebuild(_lose(hub)) for verdict in one.verdicts]
+    assert [verdict for verdict in verdicts if not verdict.equal] == []
+    rebuilt = hubs.open_hub(hub.settings.home)
+    assert [hubs.rows(rebuilt, hubs.RETURNS, at) for at in range(hub.log.last() + 1)] == said
+    assert _data(rebuilt) == before
 
 
 def test_rebuild_folds_intervals_amendments_and_deletions_again(tmp_path: Path) -> None:
