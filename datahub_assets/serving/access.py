@@ -7,14 +7,15 @@ dataset is ``rights``'.
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.serving.credentials import Verifier
 
-USER = r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,62}$"
-GROUP = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$"
+UserName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,62}$")]
+GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$")]
 
 
 class _Declared(BaseModel):
@@ -75,8 +76,8 @@ class Group(_Declared):
 class Access(_Declared):
     """The whole access file."""
 
-    users: dict[str, User] = Field(default_factory=dict, description="Users, by the name they sign in with.")
-    groups: dict[str, Group] = Field(default_factory=dict, description="Groups, by name.")
+    users: dict[UserName, User] = Field(default_factory=dict, description="Users, by the name they sign in with.")
+    groups: dict[GroupName, Group] = Field(default_factory=dict, description="Groups, by name.")
 
     def grants(self, user: str, dataset: str, catalogue_groups: tuple[str, ...]) -> tuple[Grant, ...]:
         """The grants that a user reads a dataset by; none: the dataset does not exist for the user.
