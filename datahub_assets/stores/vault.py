@@ -6,10 +6,13 @@ The vault alone is enough to rebuild everything else (``operations.rebuild``). L
     vault/receipts/<provider dataset>/<position>-<index>.json what was received, when, for which business dates
     vault/log/<position>.json                                 the commit log, entry by entry
     vault/contracts/<dataset>/<version>.json                  the contracts that rows were written under
+    vault/definitions/<extract>/<sha256>.json                 by which SQL and contracts extracts were made (``definitions``)
+    vault/declarations/<dataset>/<name>.json                  how the dataset, its feed above all, was declared then
     vault/rejects/<dataset>/<partition>/T<write id>.parquet   rows that broke their contract
     vault/set_aside/<provider>/<sha256>                       files that no feed could take, with reason beside them
 """
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -101,6 +104,26 @@ class Vault:
             f"vault/contracts/{contract.dataset}/{contract.version:06d}.json", [contract.to_json().encode()]
         )
 
+    def keep_declaration(self, dataset: str, text: str) -> str:
+        """How a dataset is declared is in the vault; returns its name there. Idempotent."""
+        name = declaration_name(text)
+        self.files.publish(f"vault/declarations/{dataset}/{name}.json", [text.encode()])
+        return name
+
+    def declaration(self, dataset: str, name: str) -> str:
+        """A declaration of a dataset.
+
+        Raises:
+            StoreCorrupt: the vault does not hold it.
+        """
+        path = f"vault/declarations/{dataset}/{name}.json"
+        try:
+            return self.files.read(path).decode()
+        except FileNotFoundError as error:
+            raise StoreCorrupt(
+                "Declaration missing in the vault", where=path, remedy="Restore the vault from its snapshot or backup"
+            ) from error
+
     def contracts(self, dataset: str) -> list[Contract]:
         """All contract versions of a dataset that the vault has, oldest first."""
         return [
@@ -138,6 +161,11 @@ class Vault:
 def delivery_path(delivery: Delivery) -> str:
     """Where the vault keeps the delivery's bytes, below the root."""
     return f"vault/deliveries/{delivery.feed}/{delivery.sha256}"
+
+
+def declaration_name(text: str) -> str:
+    """The name of a declaration: by its content."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def log_path(position: int) -> str:
