@@ -99,7 +99,7 @@ changes = st.builds(
     contract_version=_counts, folded=st.none() | _receipts, observed=st.none() | days,
     affects_from=st.none() | days, affects_to=st.none() | days, files=st.lists(_files, max_size=1).map(tuple),
     inputs=st.lists(st.builds(Input, datasets, partitions, st.none() | _counts), max_size=2).map(tuple),
-    rejects=st.none() | names,
+    rejects=st.none() | names, declaration=texts,
 )  # fmt: skip
 
 

@@ -111,23 +111,21 @@ def replay(ctx: typer.Context, dataset: Dataset, day: Day = None, form: As = For
     declared = hub.catalogue.structured_dataset(dataset)
     from datahub_assets.operations.follow import Step, follow, structure_any
     from datahub_assets.operations.stale import stale_structured
-    from datahub_assets.schema.contract import Shape
+    from datahub_assets.operations.structure_bitemporal import replayable
 
     position = hub.log.last()
     standing = [row for row in _committed(hub, dataset, position) if row["state"] == "standing"]
     behind = set(stale_structured(hub, dataset, position).days)
     rejected = {date.fromisoformat(str(row["partition"])) for row in standing}
-    if declared.shape is Shape.BITEMPORAL:
-        if rejected and not behind:
-            raise QueryError(
-                "Merged deliveries cannot be replayed", where=dataset, expected="a snapshot dataset",
-                remedy="Ask the provider for a corrected file and land it",
-            )  # fmt: skip
-        rejected = set()
     days = sorted(d for d in {*rejected, *behind} if day in (None, d))
     if not days:
         say(f"{dataset} has no rejects to replay{f' on {day}' if day else ''}.")
         return
+    if declared.feed.mode == "intervals" and not behind and not replayable(hub, hub.contract(dataset), days, position):
+        raise QueryError(
+            "Merged intervals cannot be replayed", where=dataset, got="files merged on top of them, or the same contract",
+            expected="the newest file, and a contract that was relaxed", remedy="Ask for a corrected file and land it",
+        )  # fmt: skip
     steps = [Step(dataset, commit=structure_any(hub, dataset, days).require(days), days=tuple(days))]
     if not steps[0].commit or not steps[0].commit.entries:
         say(f"The contract of {dataset} is as it was: nothing changed.")
@@ -148,8 +146,9 @@ def _committed(hub: "Hub", dataset: str, position: int) -> list[dict[str, Any]]:
 
 
 def _stands(hub: "Hub", change: Any, position: int) -> bool:
-    if change.partition is None:  # each merge of a bitemporal dataset stands
-        return True
+    if change.partition is None:  # a merge stands until its delivery is merged once more
+        later = [c for _, c in hub.log.all_changes(change.dataset, position) if c.folded == change.folded]
+        return bool(later and later[-1].write_id == change.write_id)
     found = hub.log.change(change.dataset, change.partition, position)
     return found is not None and found[1].write_id == change.write_id
 

@@ -99,6 +99,7 @@ class Change:
     files: tuple[DataFile, ...] = ()
     inputs: tuple[Input, ...] = ()
     rejects: str | None = None
+    declaration: str = ""
 
     def to_json(self) -> str:
         """Canonical JSON, as in an entry."""

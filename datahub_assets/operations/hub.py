@@ -8,10 +8,13 @@ from datetime import date, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from datahub_assets import __version__
 from datahub_assets.catalogue import calendars
 from datahub_assets.catalogue.loading import Catalogue, load
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset, TableOptions
+from datahub_assets.errors import DeclarationError
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.schema.evolution import evolve
@@ -27,7 +30,7 @@ from datahub_assets.stores.structured import StructuredStore
 from datahub_assets.stores.tables.hbase_options import DATA, Form
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets.stores.tables.opening import open_tables
-from datahub_assets.stores.vault import Vault
+from datahub_assets.stores.vault import Vault, declaration_name
 
 if TYPE_CHECKING:
     from datahub_assets.stores.iceberg import IcebergProjection
@@ -122,11 +125,45 @@ class Hub:
         return self._contract_versions(dataset)[change.contract_version]
 
     def register_contract(self, dataset: str) -> Contract:
-        """As ``contract``; it is stored beside the log and in the vault before the first rows are written under it."""
+        """As ``contract``; it is stored beside the log and in the vault before the first rows are written under it, and so is
+        how the dataset is declared now.
+        """
         contract = self.contract(dataset)
+        self.vault.keep_declaration(dataset, self.catalogue.structured_dataset(dataset).model_dump_json())
         self.vault.keep_contract(contract)
         self.log.put_contract(contract)
         return contract
+
+    def declaration(self, dataset: str) -> str:
+        """The name under which the vault has how a structured dataset is declared now."""
+        return declaration_name(self.catalogue.structured_dataset(dataset).model_dump_json())
+
+    def as_declared(self, change: Change) -> "Hub":
+        """The same hub, with the dataset declared as it was when the change was made: its feed, calendar and checks.
+
+        Raises:
+            StoreCorrupt: the vault lacks the declaration.
+            DeclarationError: this version of the program cannot read it.
+        """
+        if change.declaration in ("", self.declaration(change.dataset)):
+            return self
+        if change.declaration not in self._as_declared:
+            text = self.vault.declaration(change.dataset, change.declaration)
+            try:
+                declared = StructuredDataset.model_validate_json(text)
+            except ValidationError as error:
+                raise DeclarationError(
+                    "Declaration of then cannot be read",
+                    where=f"{change.dataset}, {change.declaration}",
+                    got=str(error),
+                ) from error
+            catalogue = Catalogue({**self.catalogue.datasets, change.dataset: declared}, self.catalogue.files)
+            self._as_declared[change.declaration] = replace(self, catalogue=catalogue)
+        return self._as_declared[change.declaration]
+
+    @cached_property
+    def _as_declared(self) -> dict[str, "Hub"]:
+        return {}
 
     def append(self, draft: Entry, built_on: int) -> Entry:
         """The draft is the newest entry of the log. See ``CommitLog.append``."""

@@ -1,4 +1,4 @@
-"""What the vault says of commits that were made: deliveries folded again, as they were, under the contracts of then.
+"""What the vault says of commits that were made: deliveries folded again, under the contracts and declarations of then.
 
 For reconciliation (nothing is written) and for a rebuild (rows are written under the write ids they had). What they are
 compared with, and what becomes of differences, is the callers'.
@@ -39,7 +39,8 @@ def told_images(hub: Hub, dataset: str, changes: Sequence[Change], *, write: boo
     contract = hub.contract_version(dataset, changes[0])
     basis = tuple(hub.log.delivery(receipt) for receipt in changes[0].deliveries)
     days = sorted(date.fromisoformat(str(change.partition)) for change in changes)
-    images, rejects = fold_images(hub, contract, basis, days, changes[0].write_id if write else None)
+    then = hub.as_declared(changes[0])
+    images, rejects = fold_images(then, contract, basis, days, changes[0].write_id if write else None)
     return {
         day.isoformat(): Told(image.rows, rejects.of(day), str(image.summary.digest), changes[0].deliveries)
         for day, image in images.items()
@@ -67,7 +68,7 @@ def told_merges(
         if state is None or contract.version != version:
             state = Standing.at(hub, contract, position - 1) if state else Standing(hub, contract)
             version = contract.version
-        merged = state.merge(hub.log.delivery(change.folded or (-1, 0)))
+        merged = state.merge(hub.log.delivery(change.folded or (-1, 0)), hub.as_declared(change))
         if write:
             hub.structured.write(contract, [(None, merged.rows)], change.write_id)
         state.accept(merged, change.write_id)

@@ -212,7 +212,7 @@ def _written(
             deliveries=tuple(d.receipt for d in basis), rows=image.rows, rows_read=image.rows + rejects.of(day),
             accepted=image.rows, rejected=rejects.of(day), added=counts.added, changed=counts.changed, removed=counts.removed,
             digest=str(image.summary.digest), code_version=CODE_VERSION, contract_version=contract.version,
-            rejects=path if rejects.of(day) else None,
+            rejects=path if rejects.of(day) else None, declaration=hub.declaration(contract.dataset),
         ))  # fmt: skip
     return changes
 

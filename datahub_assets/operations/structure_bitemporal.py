@@ -11,6 +11,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
+from datahub_assets.catalogue.models import Feed
 from datahub_assets.errors import DeliveryMalformed, DeliveryMissing, StoreConflict
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.bitemporal import Merge, apply, merge_image
@@ -32,9 +33,10 @@ from datahub_assets.stores.structured import concat
 def structure_bitemporal(hub: Hub, dataset: str, days: Iterable[date] = ()) -> Commit:
     """Every delivery received is merged, one commit each. Each of ``days`` must have a delivery.
 
-    Deliveries are merged in the order of deliveries whatever days were asked for, since a later one builds on them. One that
-    breaks its contract beyond tolerance is refused and stops no other. Where another run committed first, the work is redone
-    on what it left.
+    Deliveries are merged in the order of deliveries whatever days were asked for, since a later one builds on them. Those of
+    the days that had rejects under an earlier contract are merged once more (see ``replayable``). One that breaks its
+    contract beyond tolerance is refused and stops no other. Where another run committed first, the work is redone on what
+    it left.
 
     Raises:
         DeliveryMissing: no delivery speaks of one of the days.
@@ -46,7 +48,7 @@ def structure_bitemporal(hub: Hub, dataset: str, days: Iterable[date] = ()) -> C
     refused: dict[Receipt, Refusal] = {}
     for attempt in range(REDONE + 1):
         try:
-            for entry in _merge_pending(hub, contract, refused):
+            for entry in _merge_pending(hub, contract, wanted, refused):
                 entries.append(entry)
             break
         except StoreConflict:
@@ -67,11 +69,14 @@ def _require_deliveries(hub: Hub, dataset: str, days: Iterable[date]) -> None:
             )  # fmt: skip
 
 
-def _merge_pending(hub: Hub, contract: Contract, refused: dict[Receipt, Refusal]) -> Iterator[Entry]:
-    """The entry of each delivery that no commit has merged; those that cannot be are put among the refused."""
+def _merge_pending(
+    hub: Hub, contract: Contract, days: Iterable[date], refused: dict[Receipt, Refusal]
+) -> Iterator[Entry]:
+    """The entry of each delivery to be merged; those that cannot be are put among the refused."""
     position = hub.log.last()
     state = Standing.at(hub, contract, position)
-    for delivery in pending(hub, contract.dataset, position):
+    waiting = pending(hub, contract.dataset, position)
+    for delivery in in_sequence([*waiting, *replayable(hub, contract, days, position)]):
         if delivery.receipt in refused:
             continue
         try:
@@ -102,6 +107,27 @@ def pending(hub: Hub, dataset: str, position: int) -> list[Delivery]:
     else:
         counts = [d for d in received if not any(_overtakes(other, d) for other in received)]
     return in_sequence(d for d in counts if d.receipt not in folded)
+
+
+def replayable(hub: Hub, contract: Contract, days: Iterable[date], position: int) -> list[Delivery]:
+    """Of the days' deliveries those that had rejects under an earlier contract and may be merged once more.
+
+    An image may be: it says what holds from its date until the next observed one, whenever it is merged. A file of intervals
+    may be while nothing has been merged on top of it.
+    """
+    feed = hub.catalogue.structured_dataset(contract.dataset).feed
+    changes = [change for _, change in hub.log.all_changes(contract.dataset, position)]
+    latest = {change.observed: change for change in changes if change.folded}
+    found = []
+    for day in days:
+        change = latest.get(day)
+        if change and change.folded and change.rejected and change.contract_version != contract.version:
+            standing = hub.log.standing_deliveries(contract.dataset, position, day)
+            counts = (
+                change is changes[-1] if feed.mode == "intervals" else change.folded in {d.receipt for d in standing}
+            )
+            found += [hub.log.delivery(change.folded)] if counts else []
+    return found
 
 
 def _overtakes(other: Delivery, delivery: Delivery) -> bool:
@@ -156,21 +182,25 @@ class Standing:
         made._rows, made._deliveries = share(standing(versions, set(commits), contract), commits)
         return made
 
-    def merge(self, delivery: Delivery) -> Merged:
+    def merge(self, delivery: Delivery, declared_as: Hub | None = None) -> Merged:
         """What the delivery changes; nothing is written, and the state stays as it is until ``accept``.
+
+        Args:
+            delivery: the delivery.
+            declared_as: the hub with the dataset as it was declared then; None: as it is now.
 
         Raises:
             DeliveryMalformed: the file as a whole is not as declared. Whether it has too many rejects is not judged.
         """
-        hub, contract = self._hub, self._contract
+        hub, contract = declared_as or self._hub, self._contract
         declared, day = hub.catalogue.structured_dataset(contract.dataset), day_of(delivery)
         rejects = Rejects(declared, [day])
         named = self._deliveries if delivery.receipt in self._deliveries else (*self._deliveries, delivery.receipt)
         index = named.index(delivery.receipt)
         rows = whole(hub, contract, delivery, rejects)
         if declared.feed.mode == "intervals":
-            rows = self._without_violations(rows, rejects, delivery)
-        merge = self._merged(rows, day, index)
+            rows = self._without_violations(rows, rejects, delivery, declared.feed)
+        merge = self._merged(rows, day, index, declared.feed)
         written, deliveries = compact(merge.rows, named, always=[index])
         after = apply(self._rows, merge.rows, contract)
         return Merged(
@@ -187,16 +217,14 @@ class Standing:
         schema = self._contract.stored_schema
         return rows.select(schema.names).to_arrow().cast(schema)
 
-    def _merged(self, rows: pl.DataFrame, day: date, index: int) -> Merge:
-        feed = self._hub.catalogue.structured_dataset(self._contract.dataset).feed
+    def _merged(self, rows: pl.DataFrame, day: date, index: int, feed: Feed) -> Merge:
         if feed.mode == "images":
             return merge_image(self._rows, rows, self._contract, day=day, observed=self._observed, delivery=index)
         merging = amend_intervals if feed.other_dates == "amend" else replace_intervals
         return merging(self._rows, rows, self._contract, delivery=index)
 
-    def _without_violations(self, rows: pl.DataFrame, rejects: Rejects, delivery: Delivery) -> pl.DataFrame:
-        amends = self._hub.catalogue.structured_dataset(self._contract.dataset).feed.other_dates == "amend"
-        found = violations(rows, self._contract, self._rows if amends else None)
+    def _without_violations(self, rows: pl.DataFrame, rejects: Rejects, delivery: Delivery, feed: Feed) -> pl.DataFrame:
+        found = violations(rows, self._contract, self._rows if feed.other_dates == "amend" else None)
         if found.is_empty():
             return rows
         told = found.select(
@@ -220,6 +248,6 @@ def _commit(hub: Hub, contract: Contract, merged: Merged, position: int) -> Entr
         rows=merge.rows.height, rows_read=rejects.rows_read, accepted=rejects.rows_read - rejects.of(day),
         rejected=rejects.of(day), added=merge.added, changed=merge.changed, removed=merge.removed, digest=merged.digest,
         code_version=CODE_VERSION, contract_version=contract.version, folded=merged.delivery.receipt, observed=day,
-        affects_from=affects[0], affects_to=affects[1], rejects=path,
+        affects_from=affects[0], affects_to=affects[1], rejects=path, declaration=hub.declaration(contract.dataset),
     )  # fmt: skip
     return hub.append(replace(hub.draft(f"structured {merged.delivery.name}"), changes=(change,)), position)

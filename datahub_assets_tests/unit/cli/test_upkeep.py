@@ -103,8 +103,8 @@ def test_backup_and_rebuild_give_the_same_data(cli: Cli, tmp_path: Path) -> None
 def test_rebuild_into_another_folder_tells_how_to_use_it(cli: Cli, tmp_path: Path) -> None:
     """A proof beside the tables in use: exit code 0 when equal, 1 and the reasons when not."""
     assert "tables_folder" in cli.ok("rebuild", "--into", str(tmp_path / "proof"), "--yes").stderr
-    feed = cli.home / "catalogue" / "example_fund_prices.yaml"
-    feed.write_text(feed.read_text().replace("source: NAV", "source: Other"))
+    for delivered in (cli.home / "root/vault/deliveries" / PRICES).iterdir():
+        delivered.write_text(delivered.read_text().replace("IE0000000004", "IE0000000005"))
     result = cli("rebuild", "--into", str(tmp_path / "second"), "--yes", "--format", "json")
     assert result.exit_code == 1
     assert {(row["dataset"], row["equal"]) for row in json.loads(result.stdout)} == {(PRICES, False)}
