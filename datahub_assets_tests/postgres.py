@@ -103,19 +103,8 @@ def _user() -> str:
 
 
 def _initialise(programs: Path, data: Path, user: str) -> None:
-    command = [
-        programs / "initdb",
-        "-D",
-        data / "data",
-        "-U",
-        USER,
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "--no-sync",
-    ]
+    options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    command = [str(programs / "initdb"), "-D", str(data / "data"), *options]
     done = subprocess.run(command, user=user, cwd=data, capture_output=True, text=True, env={"LC_ALL": "C.UTF-8"})
     assert done.returncode == 0, done.stderr
 
