@@ -134,6 +134,12 @@ def examine(folder: Path) -> tuple[Catalogue, list[Problem]]:
     return catalogue, problems
 
 
+def problem_at(catalogue: Catalogue, folder: Path, dataset: str, field: tuple[int | str, ...], message: str) -> Problem:
+    """A problem of one field of a dataset's file, found by who knows more than the files say."""
+    path = catalogue.files[dataset]
+    return Problem(path.relative_to(folder).as_posix(), _line(path, field), ".".join(map(str, field)), message)
+
+
 def restore(folder: Path, documents: Mapping[str, Any], known: Mapping[str, extract_sql.Derived]) -> Catalogue:
     """The catalogue of files that ``load`` found nothing wrong with: file names below the folder → what they say.
 

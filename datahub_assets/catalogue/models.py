@@ -4,6 +4,7 @@ Only declarations and what follows from one file alone; what needs the other fil
 become the JSON Schema that editors complete from (``datahub catalogue schema``).
 """
 
+import re
 from datetime import date, time
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,9 @@ from datahub_assets.schema.types import Kind, LogicalType
 
 DATASET_NAME = r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$"
 NAME = r"^[a-z][a-z0-9_]*$"
+REFERENCE = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
+OWN_CHECKS = ("contract", "row_count", "reconciliation", "completeness", "freshness")
+"""Names of the checks that every dataset may have."""
 
 
 class Declared(BaseModel):
@@ -158,6 +162,18 @@ class TableChecks(Declared):
     min_rows: int = Field(1, ge=0, description="Rows that a business date has at least.")
     row_count: RowCountBand | None = Field(None, description="Row count against the business date before.")
     custom: tuple[str, ...] = Field((), description="pandera schemas or functions frame → bool, as module:name.")
+
+    @field_validator("custom")
+    @classmethod
+    def _told_apart(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Each is a reference, and their names tell them apart from one another and from the hub's own."""
+        wrong = [reference for reference in value if not re.fullmatch(REFERENCE, reference)]
+        names = [*OWN_CHECKS, *(reference.rpartition(":")[2] for reference in value)]
+        problems = [f"{reference!r} is not module:name" for reference in wrong]
+        problems += [f"two checks are called {name}" for name in sorted({n for n in names if names.count(n) > 1})]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return value
 
 
 class Source(Declared):

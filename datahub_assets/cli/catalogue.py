@@ -52,9 +52,13 @@ def check(
 
         datahub catalogue check ./catalogue      a folder that is no hub yet
     """
-    from datahub_assets.catalogue.loading import examine
+    from datahub_assets.catalogue.loading import examine, problem_at
+    from datahub_assets.operations.checks import unresolved
 
-    catalogue, problems = examine(folder or settings_of(ctx).catalogue)
+    folder = folder or settings_of(ctx).catalogue
+    catalogue, problems = examine(folder)
+    for dataset, place, message in unresolved(catalogue):
+        problems.append(problem_at(catalogue, folder, dataset, ("checks", "custom", place), message))
     write_text("".join(f"{problem}\n" for problem in problems))
     if problems:
         say(f"{len(problems)} problem{'s' * (len(problems) > 1)}.", style="red")

@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from datahub_assets.catalogue import calendars
-from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
+from datahub_assets.catalogue.loading import Catalogue
+from datahub_assets.catalogue.models import OWN_CHECKS, ExtractDataset, StructuredDataset
 from datahub_assets.errors import DeclarationError
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
@@ -24,9 +25,8 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.read import read, read_bitemporal
 from datahub_assets.schema.contract import Shape
 
-CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = (
-    "contract", "row_count", "reconciliation", "completeness", "freshness",
-)  # fmt: skip
+CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = OWN_CHECKS
+SAMPLE_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -118,32 +118,47 @@ def reconciliation_finding(hub: Hub, dataset: str, position: int, change: Change
 def custom_findings(hub: Hub, dataset: str, position: int, change: Change) -> Iterator[Finding]:
     """The declared checks by reference: a function of the partition's rows (polars) that says true, or a pandera schema.
 
-    Raises:
-        DeclarationError: a reference leads nowhere.
+    A check that leads nowhere, or fails with an error of its own, is a finding as well.
     """
-    from pandera.errors import SchemaErrors
-    from pandera.polars import DataFrameSchema
-
     days = [date.fromisoformat(change.partition)] if change.partition else None
     tables = list(read(hub, dataset, position, days))
     rows = pl.DataFrame(pa.concat_tables(tables)) if tables else pl.DataFrame()
     for reference in hub.dataset(dataset).checks.custom:
-        check, name = referenced(reference), custom_name(reference)
-        if isinstance(check, DataFrameSchema):
-            try:
-                check.validate(rows, lazy=True)
-            except SchemaErrors as errors:
-                text = f"{errors.failure_cases.height} failures"
-                yield Finding(name, False, text, facts={"failures": errors.failure_cases.head(10).to_dicts()})
-                continue
-            yield Finding(name, True, f"{rows.height} rows pass")
-            continue
+        name = custom_name(reference)
         try:
-            passed = bool(check(rows))
+            yield _custom_finding(name, reference, referenced(reference), rows)
         except Exception as error:  # what is committed is not undone by a check that cannot be made
             yield Finding(name, False, f"{reference} failed with {type(error).__name__}: {error}", severe=True)
-            continue
-        yield Finding(name, passed, f"{reference} says {'true' if passed else 'false'} of {rows.height} rows")
+
+
+def _custom_finding(name: str, reference: str, check: Any, rows: pl.DataFrame) -> Finding:
+    from pandera.errors import SchemaErrors
+    from pandera.polars import DataFrameSchema
+
+    if isinstance(check, DataFrameSchema):
+        try:
+            check.validate(rows, lazy=True)
+        except SchemaErrors as errors:
+            cases = errors.failure_cases
+            return Finding(
+                name, False, f"{cases.height} failures", facts={"failures": cases.head(SAMPLE_ROWS).to_dicts()}
+            )
+        return Finding(name, True, f"{rows.height} rows pass")
+    passed = bool(check(rows))
+    return Finding(name, passed, f"{reference} says {'true' if passed else 'false'} of {rows.height} rows")
+
+
+def unresolved(catalogue: Catalogue) -> Iterator[tuple[str, int, str]]:
+    """Checks by reference that lead nowhere: the dataset, the place among its own checks, and what is wrong."""
+    for dataset, declared in catalogue.datasets.items():
+        for place, reference in enumerate(declared.checks.custom):
+            try:
+                check = referenced(reference)
+            except DeclarationError as error:
+                yield dataset, place, f"{reference} is not found: {error.remedy}"
+                continue
+            if not callable(check) and not hasattr(check, "validate"):
+                yield dataset, place, f"{reference} is {type(check).__name__}, expected a function or a pandera schema"
 
 
 def referenced(reference: str) -> Any:
@@ -155,9 +170,10 @@ def referenced(reference: str) -> Any:
     module, _, name = reference.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module of somebody's own may fail with anything
+        remedy = f"{type(error).__name__}: {error}"
         raise DeclarationError(
-            "Check by reference not found", got=reference, expected="module:name", remedy=str(error)
+            "Check by reference not found", got=reference, expected="module:name", remedy=remedy
         ) from error
 
 

@@ -123,6 +123,27 @@ def test_catalogue_check_tells_every_problem(cli: Cli) -> None:
     assert any("example_fund_prices.yaml:" in line and "type" in line for line in lines)
 
 
+def test_catalogue_check_finds_checks_that_lead_nowhere(cli: Cli) -> None:
+    """A reference that cannot be resolved is told before the first run, with its place; names must tell checks apart."""
+    feed = cli.home / "catalogue" / "example_fund_prices.yaml"
+    text = feed.read_text()
+    custom = ["nowhere.to_be:found", "math:no_such", "math:pi", "math:isfinite"]
+    feed.write_text(text + "".join(["checks:\n  custom:\n", *(f"    - {each}\n" for each in custom)]))
+    result = cli("catalogue", "check")
+    assert result.exit_code == 2
+    lines = result.stdout.splitlines()
+    first = len(text.splitlines()) + 3
+    assert [line.split(": ")[:2] for line in lines] == [
+        [f"example_fund_prices.yaml:{first + n}", f"checks.custom.{n}"] for n in range(3)
+    ]
+    assert "No module named 'nowhere'" in lines[0]
+    assert "expected a function or a pandera schema" in lines[2]
+    feed.write_text(text + "checks:\n  custom: [math.isfinite, 'a:contract', 'a:x', 'b:x']\n")
+    told = cli("catalogue", "check").stdout
+    for words in ("'math.isfinite' is not module:name", "two checks are called contract", "two checks are called x"):
+        assert words in told
+
+
 def test_catalogue_shows_where_columns_come_from(cli: Cli) -> None:
     """Lineage of an extract's columns, columns of a feed, and a schema that editors read."""
     document = json.loads(cli.ok("catalogue", "show", EXTRACT, "--format", "json").stdout)
