@@ -78,8 +78,8 @@ class _BlockReader:
     def __call__(self, block: TextBlock) -> RawBatch:
         if self._options.multiline:
             _check_quotes(block, self._options)
-        lines = _record_lines(block, self._quote if self._options.multiline else None)
         table = self._table(block.data)
+        lines = self._lines(block, table)
         open_quotes: list[Unreadable] = []
         if not self._options.multiline and self._quote and self._spans_lines(block.data, table, len(lines)):
             data, lines, open_quotes = self._without_open_quotes(block, lines)
@@ -97,9 +97,15 @@ class _BlockReader:
         assert isinstance(fields, pl.DataFrame)
         return RawBatch(fields, pl.Series("line", np.delete(lines, places)), unreadable, b"\0" in block.data)
 
+    def _lines(self, block: TextBlock, table: pa.Table) -> _Lines:
+        """The line of each record. Arrow never makes more records than there are lines: as many, and none is blank."""
+        if not self._options.multiline and table.num_rows + len(self._ragged) == block.line_count:
+            return np.arange(block.first_line, block.first_line + block.line_count, dtype=np.uint32)
+        return _record_lines(block, self._quote if self._options.multiline else None)
+
     def _table(self, data: bytes) -> pa.Table:
         self._ragged = []
-        if not data.strip(b"\n"):
+        if data[:1] in (b"", b"\n") and not data.strip(b"\n"):
             return pa.table({name: pa.array([], pa.string()) for name in self._convert.include_columns})
         reading = arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=self._names)
         return arrow_csv.read_csv(pa.BufferReader(data), reading, self._parse, self._convert)
@@ -144,11 +150,7 @@ def _escaped(mark: str) -> str:
 
 def _record_lines(block: TextBlock, quote: bytes | None) -> _Lines:
     """Line of each record that is not blank; with ``quote``, line ends between quotes end no record."""
-    data = block.data
-    if quote is None and not data.startswith(b"\n") and b"\n\n" not in data:
-        count = data.count(b"\n")
-        return np.arange(block.first_line, block.first_line + count, dtype=np.uint32)
-    raw = np.frombuffer(data, np.uint8)
+    raw = np.frombuffer(block.data, np.uint8)
     ends = np.flatnonzero(raw == 10)
     places = np.arange(len(ends))
     if quote is not None:

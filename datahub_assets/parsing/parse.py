@@ -23,8 +23,8 @@ from datahub_assets.schema.contract import LINE, Shape
 
 __all__ = ["BATCH_ROWS", "KeyAudit", "ParsePlan", "ParsedBatch", "contained_dates", "parse", "parse_file"]
 
-BATCH_ROWS = 100_000
-"""Larger batches are not faster, and take more memory: 100,000 rows of 14 columns about 350 MB, 250,000 about 570 MB."""
+BATCH_ROWS = 50_000
+"""Larger batches are not faster, and take more memory; so many go into a table in one transaction."""
 _WIDE = 16
 """Wide records become many rows each: they are read in smaller batches."""
 

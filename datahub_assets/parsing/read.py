@@ -24,7 +24,8 @@ from datahub_assets.parsing.raw import RawBatch
 from datahub_assets.parsing.text_file import no_records
 from datahub_assets.parsing.xml import read_xml
 
-_ROW_BYTES = 128
+_ROW_BYTES = 96
+"""Of a text file, to begin with: rows of that width or more come in one batch a block."""
 _MIN_BLOCK, _MAX_BLOCK = 64 * 1024, 32 * 1024 * 1024
 
 
