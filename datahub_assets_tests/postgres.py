@@ -47,7 +47,7 @@ class Postgres:
 def programs() -> Path | None:
     """The folder with initdb and postgres; None: not installed. Debian does not put it on the path."""
     on_path = shutil.which("initdb")
-    found = [Path(on_path)] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = [Path(on_path).resolve()] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
 
 
@@ -79,7 +79,7 @@ def running(settings: Sequence[str] = _FAST) -> Iterator[Postgres]:
             env={"LC_ALL": "C.UTF-8"},
         )
         try:
-            _await(process, port, data / "log")
+            _await(process, folder / "pg_isready", port, data / "log")
             yield Postgres(port, process.pid)
         finally:
             process.terminate()
@@ -114,12 +114,10 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _await(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _await(process: "subprocess.Popen[bytes]", ready: Path, port: int, log: Path) -> None:
     until = time.monotonic() + _SECONDS
     while time.monotonic() < until and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1):
-                return
-        except OSError:
-            time.sleep(0.05)
+        if subprocess.run([ready, "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode == 0:
+            return
+        time.sleep(0.1)
     raise AssertionError(f"PostgreSQL did not start:\n{log.read_text()[-2000:]}")

@@ -22,10 +22,12 @@ from datahub_assets.serving.refusals import NotSignedIn
 from datahub_assets.serving.rights import Rights
 from datahub_assets.serving.session import Identity, Session
 from datahub_assets.serving.sources import TableSource
+from datahub_assets.serving.tree import Node
 from datahub_assets.serving.turns import Turns
 from datahub_assets.settings import Serving
 
 SystemRows = Callable[[Session], pa.Table]
+Rewrite = Callable[[Session, Node], None]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class System:
 
     relations: Mapping[tuple[str, str], tuple[pa.Schema, SystemRows]] = field(default_factory=dict)
     macros: Macros = field(default_factory=dict)
+    rewrite: Rewrite = lambda _session, _statement: None
+    """Changes a statement's tree in place before anything else, the gate included, sees it: another dialect of SQL."""
 
 
 class Engine:

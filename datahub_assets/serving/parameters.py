@@ -93,7 +93,24 @@ def inferred(statement: Node, relations: Sequence[Relation]) -> dict[str, str]:
         found = beside if isinstance(beside, str) else _type_of(beside, relations)
         if found:
             types.setdefault(parameter["identifier"], found)
+    for parameter, item in _lists(statement):
+        found = _type_of(item, relations)
+        if found:
+            types.setdefault(parameter["identifier"], f"{found}[]")
     return types
+
+
+def _lists(statement: Node) -> Iterator[tuple[Node, Node]]:
+    """Parameters of ``x = ANY ($1)``, which DuckDB reads as a subquery, with their x."""
+    for _, node in nodes(statement):
+        if node.get("class") == "SUBQUERY" and node["subquery_type"] == "ANY":
+            for selected in node["subquery"]["node"].get("select_list", ()):
+                if selected.get("function_name") == "unnest":
+                    yield from (
+                        (a["expression"], node["child"])
+                        for a in selected["arguments"]
+                        if _is_parameter(a["expression"])
+                    )
 
 
 def _pairs(statement: Node) -> Iterator[tuple[Node, Node | str]]:

@@ -30,7 +30,7 @@ from datahub_assets.serving.sources import (
     Source,
     TableSource,
 )
-from datahub_assets.serving.tree import parser
+from datahub_assets.serving.tree import Node, parser
 
 
 @dataclass
@@ -52,10 +52,11 @@ class Preparation:
     def __init__(
         self, described: Described, rights: Callable[[str], Rights | None], moment: Moment,
         resolve: Callable[[str | int], Moment], system: Mapping[tuple[str, str], TableSource], macros: Mapping[str, str],
+        rewrite: Callable[[Node], None],
     ) -> None:  # fmt: skip
         """Prepare with what exists (``described``), for whom (``rights``), and what the door adds."""
         self._described, self._rights, self._moment, self._resolve = described, rights, moment, resolve
-        self._system, self._macros = system, macros
+        self._system, self._macros, self._rewrite = system, macros, rewrite
         self._prepared = Prepared("SELECT", "", Contents())
         self._prefix = 0
 
@@ -66,12 +67,14 @@ class Preparation:
             Refused: it may not run, or a relation does not exist for the person.
         """
         explain, statement = parser().parse(sql)
+        self._rewrite(statement)
         params.substitute(statement, values)
         return self._finish(explain, judge(statement, self._macros.keys()))
 
     def describe(self, sql: str, types: Mapping[str, str]) -> tuple[Prepared, dict[str, str | None]]:
         """The statement with nulls for parameters, and the types of these: given, inferred, or unknown."""
         explain, statement = parser().parse(sql)
+        self._rewrite(statement)
         named, untyped = params.names(statement), deepcopy(statement)
         params.put(untyped, {name: params.null(None) for name in named})
         wanted = judge(untyped, self._macros.keys()).wanted

@@ -6,6 +6,7 @@ docs/serving.md has it in a table. Calls come one after the other, from any thre
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -182,7 +183,7 @@ class Session:
         engine = self.engine
         return Preparation(
             engine.described, self.rights, moment, lambda when: resolve(engine.hub, when),
-            engine.system_relations(self), engine.system.macros,
+            engine.system_relations(self), engine.system.macros, partial(engine.system.rewrite, self),
         )  # fmt: skip
 
     def _run(self, prepared: Prepared, moment: Moment, batch_rows: int) -> Streamed:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from datahub_assets.errors import DatahubError
 from datahub_assets.serving.odbc.connection import CancelOther, Connection, GoOnInTls, Over, Reply
 from datahub_assets.serving.odbc.replies import Fault, error
 from datahub_assets.serving.session import Identity
@@ -163,7 +162,7 @@ class ClientSocket(asyncio.Protocol):
             transport = await self._loop.start_tls(
                 self._transport, self, self._server.context, server_side=True, ssl_handshake_timeout=20
             )
-        except (OSError, asyncio.TimeoutError) as found:
+        except (TimeoutError, OSError) as found:
             LOG.info("no TLS with connection %d: %s", self.process, found)
             return False
         if transport is None:
@@ -196,7 +195,7 @@ class ClientSocket(asyncio.Protocol):
 
 def _gathered(replies: Iterator[Reply]) -> tuple[bytes, Reply | None, bool]:
     """The next replies in one piece, up to one that is no bytes; and whether there may be more."""
-    parts, size = [], 0
+    parts, size = list[bytes](), 0
     for reply in replies:
         if not isinstance(reply, bytes):
             return b"".join(parts), reply, True

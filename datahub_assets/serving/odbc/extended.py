@@ -81,11 +81,12 @@ class Extended:
 
     def _describe(self, statement: Statement) -> Iterator[bytes]:
         match statement.command:
-            case commands.Select(sql):
+            case commands.Select(sql) | commands.Declare(_, sql):
                 self._performing.require(statement.command)
                 self._state.runs(None)
                 description = self._state.session.describe(sql, type_names(statement.types))
-                columns = columns_of(description.schema)
+                is_query = isinstance(statement.command, commands.Select)
+                columns = columns_of(description.schema) if is_query else []
                 statement.description = description
                 yield replies.parameter_description(self._told(statement, description))
                 yield replies.row_description(columns) if columns else replies.NO_DATA

@@ -58,7 +58,7 @@ class Performing:
             return
         portal.begun = True
         match portal.command:
-            case commands.Select(sql) | commands.Declare(_, sql):
+            case commands.Select(sql):
                 portal.answer = self._executed(sql, portal.arguments)
             case commands.Show(name):
                 portal.answer = self._shown(name)
@@ -85,7 +85,7 @@ class Performing:
             return
         self.begin(portal)
         if portal.answer is None:
-            yield from self.done(portal.command)
+            yield from self.done(portal.command, portal.arguments)
             return
         before = portal.rows
         yield from self._rows(portal, limit, portal.formats)
@@ -148,8 +148,8 @@ class Performing:
 
     # -- all else --------------------------------------------------------------------------------------------------------
 
-    def done(self, found: Command) -> Iterator[bytes]:
-        """A command without columns is done."""
+    def done(self, found: Command, arguments: Sequence[Any] = ()) -> Iterator[bytes]:
+        """A command without columns is done; ``arguments``: of a cursor's query."""
         state, transaction = self._state, self._state.transaction
         match found:
             case commands.Begin(tag):
@@ -175,7 +175,7 @@ class Performing:
             case commands.Discard(what):
                 yield replies.complete(self._discarded(what))
             case commands.Declare():
-                self._declare(found)
+                self._declare(found, arguments)
                 yield replies.complete("DECLARE CURSOR")
             case commands.CloseCursor(name):
                 if name is None:
@@ -241,7 +241,7 @@ class Performing:
             self._reset(None)
         return f"DISCARD {what.upper()}"
 
-    def _declare(self, asked: commands.Declare) -> None:
+    def _declare(self, asked: commands.Declare, arguments: Sequence[Any]) -> None:
         if asked.name in self._state.portals:
             raise NameTaken("A cursor of that name is open", got=asked.name)
         if not asked.hold and self._state.transaction.status == "I":
@@ -249,7 +249,7 @@ class Performing:
         inner = command(asked.sql)
         if not isinstance(inner, commands.Select):
             raise NotSql("Not a query", got=asked.sql)
-        portal = Portal(asked, (), (1,) if asked.binary else (), lasting=asked.hold)
+        portal = Portal(inner, arguments, (1,) if asked.binary else (), lasting=asked.hold)
         self.begin(portal)
         self._state.portals[asked.name] = portal
 

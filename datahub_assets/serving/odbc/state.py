@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 from datahub_assets.serving.answer import Answer
 from datahub_assets.serving.odbc import variables as settings
@@ -12,11 +13,19 @@ from datahub_assets.serving.odbc.variables import KNOWN_AT, Variables
 from datahub_assets.serving.refusals import Cancelled
 from datahub_assets.serving.session import Session
 
+_STATES: "WeakKeyDictionary[Session, ConnectionState]" = WeakKeyDictionary()
+
+
+def state_of(session: Session) -> "ConnectionState | None":
+    """The state of the connection that a session belongs to; None: it is another door's."""
+    return _STATES.get(session)
+
 
 class ConnectionState:
     """See the module."""
 
     def __init__(self, session: Session, variables: Variables) -> None:
+        _STATES[session] = self
         self.session, self.variables = session, variables
         self.statements: dict[str, Statement] = {}
         self.portals: dict[str, Portal] = {}

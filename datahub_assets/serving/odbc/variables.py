@@ -44,7 +44,7 @@ _TAKEN = {
     "ssl_renegotiation_limit": "0",
 }  # fmt: skip
 _SPELLED = {name.lower(): name for name in REPORTED}
-_ENCODINGS = {"utf8", "utf-8", "unicode", "sql_ascii", "auto"}
+_ENCODINGS = {"utf8", "unicode", "sqlascii", "auto"}
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "": 1e-3}
 
 
@@ -69,7 +69,7 @@ def _date_style(value: str) -> str:
 
 
 def _encoding(value: str) -> str:
-    if value.lower() not in _ENCODINGS:
+    if re.sub(r"[^a-z0-9]", "", value.lower()) not in _ENCODINGS:
         raise NotSupported(
             "Encoding of texts", where="client_encoding", got=value, expected="UTF8",
             remedy="Use a driver that speaks Unicode, such as 'PostgreSQL Unicode'",

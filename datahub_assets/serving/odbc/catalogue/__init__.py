@@ -1,8 +1,9 @@
-"""``pg_catalog`` and ``information_schema`` as a person sees them: what drivers and tools ask before they ask for data."""
+"""``pg_catalog`` and ``information_schema`` as a person sees them: what drivers and tools ask before they ask for data.
 
-from datahub_assets.serving.engine import System
+``declared`` has the relations' columns, ``rows`` and ``information`` their rows, ``functions`` and ``rewriting`` what catalogue
+queries call. Everything is made from ``Session.relations()``: what a person may not see is not in it.
+"""
 
+from datahub_assets.serving.odbc.catalogue.system import system
 
-def system() -> System:
-    """What the ODBC door adds to every session."""
-    return System()
+__all__ = ["system"]

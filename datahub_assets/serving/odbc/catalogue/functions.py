@@ -1,0 +1,110 @@
+"""Functions of PostgreSQL that drivers and tools call and DuckDB has not, or has otherwise.
+
+``MACROS`` compute from their arguments; ``LOOKUPS`` are written out in a statement's tree (``rewriting``), because they read the
+catalogue as the person sees it. What a server's operator would ask has an answer that is true of a source nobody writes.
+"""
+
+from collections.abc import Mapping
+
+from datahub_assets.serving.odbc import types
+from datahub_assets.serving.odbc.catalogue.type_rows import sql_name, type_rows
+from datahub_assets.serving.odbc.variables import SERVER_VERSION
+
+_VISIBLE = (
+    "pg_table_is_visible pg_type_is_visible pg_function_is_visible pg_operator_is_visible pg_collation_is_visible "
+    "pg_opclass_is_visible pg_conversion_is_visible pg_statistics_obj_is_visible pg_ts_config_is_visible"
+)
+_PRIVILEGES = (
+    "has_table_privilege has_schema_privilege has_database_privilege has_column_privilege has_any_column_privilege "
+    "has_function_privilege has_type_privilege has_tablespace_privilege pg_has_role"
+)
+_NULLS = {
+    1: "pg_get_viewdef pg_get_ruledef pg_get_triggerdef pg_get_functiondef pg_get_function_result pg_get_partkeydef "
+       "pg_get_function_arguments pg_get_function_identity_arguments pg_get_statisticsobjdef pg_advisory_lock "
+       "pg_advisory_unlock pg_tablespace_location shobj_description pg_get_statisticsobjdef_columns pg_get_serial_sequence "
+       "pg_stat_get_numscans to_regproc to_regrole pg_conf_load_time",
+    0: "pg_advisory_unlock_all inet_server_addr inet_server_port inet_client_addr inet_client_port pg_last_wal_receive_lsn",
+}  # fmt: skip
+_NOTHING_MORE = "a, b := NULL, c := NULL, d := NULL"
+_FALSE = "pg_is_in_recovery pg_is_other_temp_schema pg_relation_is_publishable pg_is_wal_replay_paused"
+_SIZES = "pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size pg_database_size pg_tablespace_size"
+
+
+def _format_type() -> str:
+    names = {int(str(row["oid"])): sql_name(str(row["typname"]).removeprefix("_")) + ("[]" if row["typelem"] else "")
+             for row in type_rows()}  # fmt: skip
+    whens = " ".join(f"WHEN {oid} THEN '{name}'" for oid, name in sorted(names.items()))
+    precise = (
+        f"WHEN {types.NUMERIC.oid} THEN CASE WHEN coalesce(m, -1) < 4 THEN 'numeric' ELSE "
+        "'numeric(' || (((m - 4) >> 16) & 65535) || ',' || ((m - 4) & 65535) || ')' END"
+    )
+    return f"CREATE MACRO format_type(o, m := NULL) AS CASE CAST(o AS BIGINT) {precise} {whens} ELSE '???' END"
+
+
+_TO_CHAR = """CREATE MACRO to_char(v, f) AS CASE WHEN typeof(v) IN ('DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE') THEN
+strftime(CAST(v AS TIMESTAMP), replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(f,
+'HH24', '%H'), 'YYYY', '%Y'), 'Month', '%B'), 'Mon', '%b'), 'MM', '%m'), 'DD', '%d'), 'MI', '%M'), 'SS', '%S'), 'US', '%f'),
+'YY', '%y'), 'Day', '%A')) ELSE error('to_char of numbers is not known here') END"""
+
+
+def macros() -> Mapping[str, str]:
+    """Name in lower case → ``CREATE MACRO``."""
+    found = {
+        "format_type": _format_type(),
+        "version": f"CREATE MACRO version() AS 'PostgreSQL {SERVER_VERSION} (DataHub)'",
+        "pg_get_expr": "CREATE MACRO pg_get_expr(a, b, c := NULL) AS CAST(NULL AS VARCHAR)",
+        "pg_get_userbyid": "CREATE MACRO pg_get_userbyid(a) AS 'datahub'",
+        "pg_encoding_to_char": "CREATE MACRO pg_encoding_to_char(a) AS 'UTF8'",
+        "pg_size_pretty": "CREATE MACRO pg_size_pretty(a) AS CAST(a AS VARCHAR) || ' bytes'",
+        "pg_my_temp_schema": "CREATE MACRO pg_my_temp_schema() AS CAST(0 AS UINTEGER)",
+        "txid_current": "CREATE MACRO txid_current() AS CAST(0 AS BIGINT)",
+        "quote_ident": "CREATE MACRO quote_ident(a) AS CASE WHEN regexp_full_match(a, '[a-z_][a-z0-9_$]*') THEN a "
+                       "ELSE '\"' || replace(a, '\"', '\"\"') || '\"' END",
+        "quote_literal": "CREATE MACRO quote_literal(a) AS '''' || replace(CAST(a AS VARCHAR), '''', '''''') || ''''",
+        "array_upper": "CREATE MACRO array_upper(a, b) AS nullif(len(a), 0)",
+        "array_lower": "CREATE MACRO array_lower(a, b) AS CASE WHEN len(a) > 0 THEN 1 END",
+        "dh_vector": "CREATE MACRO dh_vector(a) AS CAST(string_split(nullif(a, ''), ' ') AS SMALLINT[])",
+        "dh_vector_item": "CREATE MACRO dh_vector_item(a, i) AS TRY_CAST(string_split(a, ' ')[i + 1] AS SMALLINT)",
+        "dh_expanded": "CREATE MACRO dh_expanded(a) AS list_transform(CAST(string_split(nullif(a, ''), ' ') AS SMALLINT[]), "
+                       "lambda x, n: {'x': x, 'n': CAST(n AS INTEGER)})",
+        "to_char": " ".join(_TO_CHAR.split("\n")),
+        "pg_postmaster_start_time": "CREATE MACRO pg_postmaster_start_time() AS CAST(NULL AS TIMESTAMPTZ)",
+    }  # fmt: skip
+    for names, value in ((_VISIBLE, "true"), (_PRIVILEGES, "true"), (_FALSE, "false"), (_SIZES, "CAST(0 AS BIGINT)")):
+        found |= {name: f"CREATE MACRO {name}({_NOTHING_MORE}) AS {value}" for name in names.split()}
+    found |= {
+        "pg_is_in_recovery": "CREATE MACRO pg_is_in_recovery() AS false",
+        **{name: f"CREATE MACRO {name}({_NOTHING_MORE}) AS CAST(NULL AS VARCHAR)" for name in _NULLS[1].split()},
+        **{name: f"CREATE MACRO {name}() AS CAST(NULL AS VARCHAR)" for name in _NULLS[0].split()},
+    }
+    return found
+
+
+def _looked_up(kind: str, part: str = "0") -> str:
+    return (
+        f"(SELECT max(dh_text) FROM pg_catalog.dh_lookup WHERE dh_kind = '{kind}' AND dh_oid = CAST($1 AS UINTEGER) "
+        f"AND dh_part = {part})"
+    )
+
+
+def _found(kind: str) -> str:
+    """The number of what a text names, with or without quotes and ``pg_catalog``."""
+    plain = "replace(CAST($1 AS VARCHAR), '\"', '')"
+    return (
+        f"(SELECT min(dh_oid) FROM pg_catalog.dh_lookup WHERE dh_kind = '{kind}' AND dh_part = 0 AND "
+        f"(dh_text = {plain} OR 'pg_catalog.' || dh_text = {plain} OR CAST(dh_oid AS VARCHAR) = {plain} "
+        f"OR (NOT contains({plain}, '.') AND ends_with(dh_text, '.' || {plain}))))"
+    )
+
+
+LOOKUPS: Mapping[tuple[str, int], str] = {
+    ("obj_description", 1): _looked_up("comment"), ("obj_description", 2): _looked_up("comment"),
+    ("col_description", 2): _looked_up("comment", "CAST($2 AS INTEGER)"),
+    ("pg_get_constraintdef", 1): _looked_up("constraint"), ("pg_get_constraintdef", 2): _looked_up("constraint"),
+    ("pg_get_indexdef", 1): _looked_up("index"), ("pg_get_indexdef", 3): _looked_up("index", "CAST($2 AS INTEGER)"),
+    ("to_regclass", 1): _found("class"), ("to_regtype", 1): _found("type"), ("to_regnamespace", 1): _found("namespace"),
+    ("dh_class_name", 1): _looked_up("class"), ("dh_type_name", 1): _looked_up("type"),
+    ("dh_namespace_name", 1): _looked_up("namespace"), ("dh_class_oid", 1): _found("class"),
+    ("dh_type_oid", 1): _found("type"), ("dh_namespace_oid", 1): _found("namespace"),
+}  # fmt: skip
+"""Name and number of arguments → SQL with ``$1``, ``$2`` in their places."""
