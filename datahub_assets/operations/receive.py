@@ -68,7 +68,8 @@ class Received:
     dataset: str | None
     name: str
     outcome: str
-    """``received``, ``repeated`` (equal to the latest delivery of its date) or ``set aside``."""
+    """``received``, ``repeated`` (equal to the latest delivery of its date), ``set aside``, ``waiting`` (it was still being
+    written) or ``gone`` (another process took it)."""
     delivery: Delivery | None = None
     reason: str = ""
 
@@ -103,7 +104,10 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
         StoreUnavailable: a store does not answer; the file is still in landing.
     """
     declared = hub.catalogue.structured_dataset(arrival.dataset)
-    facts = hub.vault.keep(arrival.dataset, _chunks(arrival.file))
+    try:
+        facts = hub.vault.keep(arrival.dataset, _chunks(arrival.file))
+    except FileNotFoundError:
+        return Received(arrival.dataset, arrival.file.name, GONE, reason="another process took it")
     if not arrival.file.unchanged():
         return Received(arrival.dataset, arrival.file.name, "waiting", reason="the file changed while it was read")
     delivery = Delivery(
@@ -125,6 +129,8 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
         )
         if unfinished:
             return _finish(hub, arrival.file, unfinished)
+        if not arrival.file.unchanged():  # it was received and archived meanwhile: no repetition
+            return Received(arrival.dataset, arrival.file.name, GONE, reason="another process took it")
     draft = replace(hub.draft(f"received {delivery.name}"), received=(following(delivery, dates, images),))
     try:
         entry = hub.append(draft, position)
@@ -170,7 +176,10 @@ def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> 
         refused.reason, where=f"{refused.file.provider}/{refused.file.name}", expected=refused.expected
     )
     reason = {**error.facts(), "feed": refused.dataset or "", "at": hub.clock().isoformat()}
-    kept = hub.vault.set_aside(refused.file.provider, refused.file.name, _chunks(refused.file), reason)
+    try:
+        kept = hub.vault.set_aside(refused.file.provider, refused.file.name, _chunks(refused.file), reason)
+    except FileNotFoundError:
+        return Received(refused.dataset, refused.file.name, GONE, reason="another process took it")
     hub.landing.archive(refused.file, f"set-aside-{kept.sha256[:12]}")
     return Received(refused.dataset, refused.file.name, "set aside", reason=str(error))
 
@@ -305,3 +314,4 @@ def _receipt_name(delivery: Delivery) -> str:
 
 
 _STILL = 2.0
+GONE = "gone"
