@@ -1,7 +1,10 @@
 """What a server's answer means: Hadoop's remote exceptions → Python's answers (no such file, …) or the hub's errors.
 
-By the exception's name alone: the same refusal comes as 403 from WebHDFS and as 500 from HttpFS (3.4.2, measured).
+By the exception's name, where it has one of its own: the same refusal comes as 403 from WebHDFS and as 500 from HttpFS
+(3.4.2, measured).
 """
+
+from typing import Any
 
 import requests
 
@@ -10,9 +13,13 @@ from datahub_assets.errors import StoreRefused, StoreUnavailable
 PASSING = {
     "StandbyException", "RetriableException", "SafeModeException", "RetryStartFileException", "ConnectException",
     "ConnectTimeoutException", "SocketTimeoutException", "NoRouteToHostException", "SocketException",
-    "ServerNotActiveException",
+    "ServerNotActiveException", "BlockMissingException",
 }  # fmt: skip
 """Exceptions of a server that will do it later."""
+_PASSING_MESSAGES = (
+    "Failed to find datanode", "could only be written to 0 of", "Name node is in safe mode", "Could not obtain block",
+)  # fmt: skip
+"""What a NameNode says, as a plain IOException, before its DataNodes have come back."""
 _PASSING_STATUS = {408, 429, 502, 503, 504}
 _ANSWERS: dict[str, type[OSError]] = {
     "FileNotFoundException": FileNotFoundError,
@@ -41,6 +48,23 @@ class Passing(Exception):
         super().__init__(got)
 
 
+def told(answer: requests.Response, name: str) -> Any:
+    """What a JSON answer says under a name. One that was cut off in its head looks like an empty one.
+
+    Raises:
+        Passing: it says nothing of the kind.
+    """
+    try:
+        return answer.json()[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Passing("an answer that is cut off") from error
+
+
+def has_length(answer: requests.Response) -> bool:
+    """Whether the answer says where its body ends: otherwise a cut connection looks like the end."""
+    return "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
+
+
 def remote_exception(answer: requests.Response) -> tuple[str, str]:
     """Name and first line of the exception that an answer tells of; empty name where it tells of none."""
     try:
@@ -63,7 +87,11 @@ def meaning(answer: requests.Response, what: str, where: str) -> Exception:
         the question; otherwise ``StoreRefused`` or ``StoreUnavailable``.
     """
     name, message = remote_exception(answer)
-    if name in PASSING or (not name and answer.status_code in _PASSING_STATUS):
+    if (
+        name in PASSING
+        or (not name and answer.status_code in _PASSING_STATUS)
+        or any(m in message for m in _PASSING_MESSAGES)
+    ):
         return Passing(f"{name or answer.status_code}: {message}")
     if name == "RuntimeException" and "No such file or directory" in message:
         return Passing(message)  # HttpFS over a local folder: a file was renamed while its folder was listed

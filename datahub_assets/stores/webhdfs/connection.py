@@ -45,15 +45,17 @@ class Connection:
             self.session.mount(scheme, _Adapter(options.answer_seconds))
 
     def send(
-        self, method: str, url: str, what: str, where: str, *, repeat: bool = True, **more: Any
-    ) -> requests.Response:
-        """The server's answer, which is no error.
+        self, method: str, url: str, what: str, where: str, take: Callable[[requests.Response], T], *,
+        repeat: bool = True, **more: Any,
+    ) -> T:  # fmt: skip
+        """What the server's answer, which is no error, says.
 
         Args:
             method: of HTTP.
             url: with the operation.
             what: the operation in words, for errors: ``Cannot <what>``.
             where: the path, for errors.
+            take: reads the answer; ``Passing`` when it is cut off.
             repeat: the request changes nothing, or may be done twice.
             more: as ``requests`` takes it.
 
@@ -64,8 +66,8 @@ class Connection:
             Passing: with ``repeat=False``, what was asked may or may not have been done.
         """
         if not repeat:
-            return self._once(method, url, what, where, **more)
-        return self.patiently(what, where, lambda: self._once(method, url, what, where, **more))
+            return take(self._once(method, url, what, where, **more))
+        return self.patiently(what, where, lambda: take(self._once(method, url, what, where, **more)))
 
     def patiently(self, what: str, where: str, work: Callable[[], T]) -> T:
         """The result of the work, which is done again, with growing pauses, while it raises ``Passing``.

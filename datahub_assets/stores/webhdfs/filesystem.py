@@ -4,7 +4,7 @@ fsspec's own ``webhdfs`` (2026.9) ignores that a rename was refused, has no time
 of what the server takes. Kept from it: URLs and what pyarrow, polars, DuckDB and pyiceberg call.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -13,7 +13,7 @@ import requests
 from fsspec.implementations.webhdfs import WebHDFS
 
 from datahub_assets.errors import StoreUnavailable
-from datahub_assets.stores.webhdfs.answers import Passing
+from datahub_assets.stores.webhdfs.answers import Passing, has_length, told
 from datahub_assets.stores.webhdfs.connection import Connection
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 from datahub_assets.stores.webhdfs.reading import Download, File
@@ -104,12 +104,12 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
 
     def _call(
         self, op: str, method: str = "get", path: Any = None, data: Any = None, redirect: bool = True, *,
-        repeat: bool = True, stream: bool = False, **more: Any,
-    ) -> requests.Response:  # fmt: skip
+        take: Callable[[requests.Response], Any] = lambda answer: answer, repeat: bool = True, stream: bool = False, **more: Any,
+    ) -> Any:  # fmt: skip
         path = self._strip_protocol(path) if path is not None else "/"
         what = _WORDS.get(op, op.lower())
         return self.connection.send(
-            method.upper(), self._url(path), what, self.where(path), repeat=repeat, data=data, stream=stream,
+            method.upper(), self._url(path), what, self.where(path), take, repeat=repeat, data=data, stream=stream,
             allow_redirects=redirect, params={**more, **self.pars, "op": op.upper()},
         )  # fmt: skip
 
@@ -119,7 +119,7 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
         """Name, size, type, ``mtime`` (seconds) of a file or folder. Raises FileNotFoundError."""
         path = self._strip_protocol(path)
         try:
-            return _info(self._call("GETFILESTATUS", path=path).json()["FileStatus"], path)
+            return _info(self._call("GETFILESTATUS", path=path, take=lambda answer: told(answer, "FileStatus")), path)
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from error
 
@@ -127,7 +127,9 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
         """What is in a folder, or the file itself, by name. Raises FileNotFoundError."""
         path = self._strip_protocol(path)
         try:
-            statuses = self._call("LISTSTATUS", path=path).json()["FileStatuses"]["FileStatus"]
+            statuses = self._call("LISTSTATUS", path=path, take=lambda answer: told(answer, "FileStatuses"))[
+                "FileStatus"
+            ]
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from error
         base = path.rstrip("/")
@@ -149,7 +151,9 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
 
     def server_time(self) -> float:
         """The server's clock, in seconds since 1970; it counts whole ones."""
-        date = self._call("GETFILESTATUS", path="/").headers["Date"]
+        date = self._call(
+            "GETFILESTATUS", path="/", take=lambda answer: told(answer, "FileStatus") and answer.headers["Date"]
+        )
         return parsedate_to_datetime(date.split(" GMT")[0] + " GMT").timestamp()  # WebHDFS sends it twice
 
     def _open(self, path: str, mode: str = "rb", **more: Any) -> File:
@@ -166,7 +170,8 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
 
     def _ask(self, path: str, offset: int, length: int | None) -> requests.Response:
         part: dict[str, Any] = {} if length is None else {"length": str(length)}
-        return self._call("OPEN", path=path, repeat=False, stream=True, offset=str(offset), **part)
+        answer: requests.Response = self._call("OPEN", path=path, repeat=False, stream=True, offset=str(offset), **part)
+        return answer
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **more: Any) -> bytes:
         """The file's bytes, or those of a range (negative: from its end). Raises FileNotFoundError."""
@@ -182,8 +187,14 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
     def _read_small(self, path: str) -> bytes:
         """All bytes by one request. A body that is cut off is asked for again."""
         path = self._strip_protocol(path)
+
+        def whole(answer: requests.Response) -> bytes:
+            if not has_length(answer) and len(answer.content) != self.info(path)["size"]:
+                raise Passing("an answer that is cut off")
+            return bytes(answer.content)
+
         try:
-            return bytes(self._call("OPEN", path=path).content)
+            return bytes(self._call("OPEN", path=path, take=whole))
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from error
 
@@ -200,8 +211,9 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
         path, data = self._strip_protocol(path), body if isinstance(body, bytes) else _Body(body)
         try:
             self.connection.send(
-                "PUT", self._place(path), "write", self.where(path), repeat=False, data=data, headers=_BYTES
-            )
+                "PUT", self._place(path), "write", self.where(path), _received, repeat=False, data=data, headers=_BYTES,
+                allow_redirects=False,
+            )  # fmt: skip
         except Passing:
             self._takes_data_at_once = False
             raise
@@ -212,10 +224,8 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
         own = f"{self._url(path)}?{urlencode({**query, 'data': 'true'})}"
         if self._takes_data_at_once:
             return own
-        answer = self._call("CREATE", "put", path, redirect=False, overwrite="false")
-        if "Location" not in answer.headers:
-            raise StoreUnavailable("The server says not where to write", where=path, got=f"HTTP {answer.status_code}")
-        place = str(self._apply_proxy(answer.headers["Location"]))
+        said = self._call("CREATE", "put", path, redirect=False, overwrite="false", take=_location)
+        place = str(self._apply_proxy(said))
         self._takes_data_at_once = urlsplit(place).netloc == urlsplit(own).netloc and "data=true" in place
         return place
 
@@ -226,16 +236,15 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
             Passing: nothing is known; look what is there.
         """
         try:
-            answer = self._call("RENAME", "put", path1, repeat=False, destination=self._strip_protocol(path2))
-            return bool(answer.json()["boolean"])
+            target = self._strip_protocol(path2)
+            return bool(self._call("RENAME", "put", path1, take=_boolean, repeat=False, destination=target))
         except FileNotFoundError:
             return False
 
     def discard(self, path: str) -> bool:
         """Tries once to remove a file or an empty folder; whether it is gone."""
         try:
-            self._call("DELETE", "delete", path, repeat=False, recursive="false")
-            return True
+            return bool(self._call("DELETE", "delete", path, take=_boolean, repeat=False, recursive="false"))
         except (Passing, OSError, StoreUnavailable):
             return False
 
@@ -247,8 +256,7 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
     def rm(self, path: Any, recursive: bool = False, **more: Any) -> None:
         """A file, or a folder, is gone; with ``recursive`` what is in it as well. Raises FileNotFoundError."""
         for each in [path] if isinstance(path, str) else path:
-            answer = self._call("DELETE", "delete", each, recursive="true" if recursive else "false")
-            if not answer.json()["boolean"]:
+            if not self._call("DELETE", "delete", each, take=_boolean, recursive="true" if recursive else "false"):
                 raise FileNotFoundError(each)
 
     def rm_file(self, path: str) -> None:
@@ -267,6 +275,21 @@ class _Body:
             view = memoryview(chunk)
             for start in range(0, len(view), CHUNK):
                 yield view[start : start + CHUNK]
+
+
+def _boolean(answer: requests.Response) -> bool:
+    return bool(told(answer, "boolean"))
+
+
+def _location(answer: requests.Response) -> str:
+    if "Location" not in answer.headers:
+        raise Passing("an answer that says not where to write")
+    return str(answer.headers["Location"])
+
+
+def _received(answer: requests.Response) -> None:
+    if answer.status_code not in (200, 201):
+        raise Passing(f"HTTP {answer.status_code} for what was sent")
 
 
 def _info(status: dict[str, Any], path: str) -> dict[str, Any]:
