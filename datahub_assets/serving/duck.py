@@ -4,10 +4,12 @@ Files, extensions and settings are out of reach before the first statement comes
 database that is attached for it and taken away after it. A few idle DuckDBs are kept, because making one takes 20 ms.
 """
 
+import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,8 @@ from datahub_assets.settings import Serving
 from datahub_assets.stores.ahead import ahead
 
 KEPT_IDLE = 2
+_READERS = ThreadPoolExecutor(min(4, os.cpu_count() or 2), thread_name_prefix="serving-read")
+"""Threads that read pages of tables and files ahead, for all statements: each keeps some 100 MB for its pages."""
 _SETTINGS = (
     f"SET allowed_directories = ['{PROTOCOL}://']",  # nothing but granted files
     "SET enable_external_file_cache = false",  # names of files are used once
@@ -188,7 +192,7 @@ class _Scan:
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
-            for table in ahead(iter(self._source.scan(self._columns, self._where))):
+            for table in ahead(iter(self._source.scan(self._columns, self._where)), _READERS):
                 self._check()
                 if table.num_rows:
                     yield from table.select(self._columns).cast(schema).to_batches()

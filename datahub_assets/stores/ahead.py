@@ -5,25 +5,25 @@ slowest stage, not as long as all of them. What the stages do is their own busin
 """
 
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from typing import TypeVar, cast
 
 T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterator[T]) -> Generator[T, None, None]:
+def ahead(items: Iterator[T], threads: Executor | None = None) -> Generator[T, None, None]:
     """The same items in the same order; the next one is in the making while one is used. At most two are there at a time.
 
     ``items`` runs in a thread of its own, one item at a time: what it raises is raised here, in its place. A consumer that
     stops early (or is stopped by an error of its own) waits for the item in the making, and ``items`` is closed in its
-    thread; it is closed too when this iterator is closed or forgotten.
+    thread; it is closed too when this iterator is closed or forgotten. With ``threads`` each item is made in one of these.
 
     >>> list(ahead(iter("abc")))
     ['a', 'b', 'c']
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
+    with nullcontext(threads) if threads else ThreadPoolExecutor(1, thread_name_prefix="ahead") as thread:
         coming = thread.submit(next, items, _END)
         try:
             while (item := coming.result()) is not _END:
