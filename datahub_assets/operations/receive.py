@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from zoneinfo import ZoneInfo
 
+from datahub_assets.catalogue.calendars import previous_business_day
 from datahub_assets.catalogue.filename import FileIdentity, FilenamePattern
 from datahub_assets.catalogue.models import StructuredDataset
 from datahub_assets.errors import DatahubError, DeliveryMalformed, StoreConflict
@@ -270,13 +272,31 @@ def _chunks(file: LandingFile) -> Iterable[bytes]:
 
 
 def _spoken_dates(hub: Hub, declared: StructuredDataset, delivery: Delivery) -> set[date]:
-    """Days that the file's name and its rows tell."""
+    """Days that the file's name and its rows tell; of a file of intervals whose name tells none the day it came, or the
+    business date before.
+
+    Raises:
+        DeliveryMalformed: it cannot be read, or speaks of no business date of the dataset.
+    """
     plan = parse_plan(declared, hub.contract(declared.dataset), delivery.file_date)
     with hub.vault.open(delivery) as stream:
         check_archive(stream, plan.archive)
         contained = contained_dates(stream, plan)
     dates = {day for day in contained if hub.is_business_date(declared.dataset, day)}
     dates |= {delivery.file_date} if delivery.file_date else set()
+    if not dates and declared.feed.mode == "intervals":
+        came, calendar = (
+            delivery.arrived_at.astimezone(ZoneInfo(hub.settings.timezone)).date(),
+            declared.partitions.calendar,
+        )
+        dates = {came if hub.is_business_date(declared.dataset, came) else previous_business_day(calendar, came)}
+    if not dates:
+        told = ", ".join(str(day) for day in sorted(contained)[:5]) or "no date that can be read"
+        raise DeliveryMalformed(
+            "No business date", where=f"{declared.dataset}, {delivery.name}", got=f"rows of {told}",
+            expected=f"days of {declared.partitions.calendar} from {declared.partitions.start} on",
+            remedy="Ask for a corrected file, or correct the declared calendar",
+        )  # fmt: skip
     return dates
 
 

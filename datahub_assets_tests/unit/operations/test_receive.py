@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,19 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.receive import Look, look, receive, receive_all
 from datahub_assets.stores.landing import Landing, LandingFile
 from datahub_assets_tests.hubs import (
+    MEMBERS,
     NOON,
     PRICES,
     D,
+    done,
     file_name,
     land,
     land_file,
+    members,
     open_hub,
     prices,
     redeclared,
+    rows,
     small_hub,
 )
 
@@ -173,6 +177,27 @@ def test_files_are_received_in_order_of_arrival(hub: Hub) -> None:
     for number, day in enumerate([D[2], D[0], D[1]]):
         land(hub, PRICES, day, prices(day, A=1), at=NOON - timedelta(hours=5 - number))
     assert [each.name for each in receive_all(hub)] == [file_name(hub, PRICES, day) for day in (D[2], D[0], D[1])]
+
+
+def test_intervals_without_a_date_in_their_name_are_of_the_day_they_came(tmp_path: Path) -> None:
+    """``members.csv`` each day: rows say from and to, and the edition is the day of arrival, on a Sunday the Friday before."""
+    hub = small_hub(tmp_path, MEMBERS, declared={MEMBERS: {"feed": {"pattern": "members*.csv"}}})
+    for day, ticker in [(date(2013, 1, 3), "A"), (date(2013, 1, 6), "B")]:
+        came = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        land_file(hub, "idx", "members.csv", members((ticker, D[0], None)), at=came)
+        done(hub)
+        assert [row[1] for row in rows(hub, MEMBERS)] == [ticker]
+    observed = [change.observed for _, change in hub.log.all_changes(MEMBERS, hub.log.last())]
+    assert observed == [date(2013, 1, 3), date(2013, 1, 4)]
+
+
+def test_file_that_speaks_of_no_business_date_is_set_aside(tmp_path: Path) -> None:
+    """Received and in no partition it would never be missed: its dates are told, and what was expected."""
+    hub = small_hub(tmp_path, PRICES, declared={PRICES: {"feed": {"pattern": "latest*.csv"}}})
+    land_file(hub, "px", "latest.csv", prices([(date(2012, 5, 5), {"A": 1}), (date(2013, 1, 5), {"A": 1})]))
+    (one,) = receive_all(hub)
+    assert one.outcome == "set aside"
+    assert "got rows of 2012-05-05, 2013-01-05, expected days of weekdays from 2013-01-02 on" in one.reason
 
 
 def test_name_that_is_not_text_is_set_aside_and_the_rest_goes_on(hub: Hub) -> None:
