@@ -182,7 +182,7 @@ def site(folder: Path, zookeeper: int) -> dict[str, object]:
 def start_gateway(processes: Processes, gateway: Gateway, heap_mb: int = 512) -> None:
     """The gateway is being started; it is named after its port."""
     where = ("-p", str(gateway.port), "--bind", HOST, "--infoport", "-1")
-    processes.start(f"gateway-{gateway.port}", GATEWAY, *where, *gateway.options, "start", heap_mb=heap_mb)
+    processes.start(f"gateway-{gateway.port}", GATEWAY, *gateway.options, *where, "start", heap_mb=heap_mb)
 
 
 def await_gateway(processes: Processes, gateway: Gateway, seconds: float = START_SECONDS) -> None:

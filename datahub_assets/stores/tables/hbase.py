@@ -49,7 +49,7 @@ class HBaseTableStore:
         Raises:
             DeclarationError: the connection factory cannot be imported.
         """
-        self._options, self._form = options, form
+        self.options, self._form = options, form
         self._gateways = Gateways(options)
         self._encoding = encoding_of(options.protocol)
         self._seen: set[str] = set()
@@ -62,14 +62,14 @@ class HBaseTableStore:
         def frames() -> Iterator[Frame]:
             nonlocal total
             for batch in batches:
+                if table not in self._seen and len(batch):  # or a gateway would look for the table once a row
+                    self.make(table)
+                    self._seen.add(table)
                 total += len(batch)
                 columns = {PACKED: cells_of(batch.values)} if isinstance(batch, Rows) else batch.columns
-                yield from put_frames(self._encoding, self._name(table), batch.keys, columns, self._options.frame_bytes)
+                yield from put_frames(self._encoding, self._name(table), batch.keys, columns, self.options.frame_bytes)
 
-        if table not in self._seen:  # or a gateway would look for it once a row
-            self.make(table)
-            self._seen.add(table)
-        self._writer(table).write(frames(), self._options.write_connections)
+        self._writer(table).write(frames(), self.options.write_connections)
         return total
 
     def scan(self, table: str, start: bytes, stop: bytes, *, page_rows: int = _PAGE_ROWS) -> Iterator[Rows]:
@@ -124,8 +124,8 @@ class HBaseTableStore:
                 family.rstrip(b":") for family in self._call(table, lambda at: at.client.getColumnDescriptors(name))
             ]
             for keys in self.scan_keys(table, start, stop):
-                frames = delete_frames(self._encoding, name, keys, families, self._options.frame_bytes)
-                self._writer(table, make=False).write(frames, self._options.write_connections)
+                frames = delete_frames(self._encoding, name, keys, families, self.options.frame_bytes)
+                self._writer(table, make=False).write(frames, self.options.write_connections)
                 total += len(keys)
         except TableAbsent:
             pass
@@ -134,7 +134,7 @@ class HBaseTableStore:
 
     def tables(self) -> list[str]:
         """See ``TableStore.tables``."""
-        prefix = self._options.table_prefix
+        prefix = self.options.table_prefix
         names = [name.decode() for name in self._call("tables", lambda lease: lease.client.getTableNames())]
         ours = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
         return sorted(name for name in ours if name.count(".") == 1 and not set(name) & set(":/"))
@@ -174,13 +174,13 @@ class HBaseTableStore:
         return {key: cells[PACKED] for key, cells in rows}
 
     def _name(self, table: str) -> bytes:
-        return f"{self._options.table_prefix}{table}".encode()
+        return f"{self.options.table_prefix}{table}".encode()
 
     def _table(self, lease: Lease, table: str) -> happybase.Table:
         return lease.connection.table(self._name(table))
 
     def _patience(self) -> Patience:
-        return Patience(self._options.patience_seconds, lambda: self._gateways.reached)
+        return Patience(self.options.patience_seconds, lambda: self._gateways.reached)
 
     def _writer(self, table: str, *, make: bool = True) -> FrameWriter:
         def create() -> None:
@@ -198,7 +198,7 @@ class HBaseTableStore:
             table, self._name(table), start, stop, columns, page_rows,
             by_name=len(columns) == 1, row_bytes=self._row_bytes.get(what),
         )  # fmt: skip
-        for page in pages(self._gateways, wanted, self._patience(), binary=self._options.protocol == "binary"):
+        for page in pages(self._gateways, wanted, self._patience(), binary=self.options.protocol == "binary"):
             self._row_bytes[what] = max(page.nbytes // len(page), self._row_bytes.get(what, 1))
             yield page
 
