@@ -5,12 +5,12 @@ A hub with no setting at all is the embedded default: a folder ``.datahub`` belo
 
 import os
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -163,6 +163,10 @@ class Settings(BaseSettings):
             raise DeclarationError(
                 "No settable clock", where=str(path), got=str(error), expected="an ISO 8601 instant"
             ) from error
+
+    def today(self) -> date:
+        """The day it is by the hub's clock in its time zone."""
+        return self.now().astimezone(ZoneInfo(self.timezone)).date()
 
     def set_clock(self, instant: datetime) -> None:
         """The settable clock says this instant from now on."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -69,6 +70,10 @@ class Hub:
     def at(self, instant: datetime) -> "Hub":
         """The same hub at a fixed time: what it appends is known from then on."""
         return replace(self, clock=lambda: instant)
+
+    def today(self) -> date:
+        """The day it is by the hub's clock in its time zone."""
+        return self.clock().astimezone(ZoneInfo(self.settings.timezone)).date()
 
     def run(self, run_id: str) -> "Hub":
         """The same hub under the id of a run."""
@@ -184,7 +189,7 @@ class Hub:
     def business_dates(self, name: str, until: date | None = None) -> tuple[date, ...]:
         """The dataset's business dates from its first to ``until`` (default: the hub's today), or its last if it has ended."""
         partitions = self.dataset(name).partitions
-        end = min(filter(None, (partitions.end, until or self.clock().date())))
+        end = min(filter(None, (partitions.end, until or self.today())))
         return calendars.business_days(partitions.calendar, partitions.start, end) if end >= partitions.start else ()
 
     def is_business_date(self, name: str, day: date) -> bool:

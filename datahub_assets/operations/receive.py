@@ -239,10 +239,8 @@ def _refusal(hub: Hub, declared: StructuredDataset, file: LandingFile, identity:
     day = identity.business_date
     if day is None:
         return None
-    if day > hub.clock().date() and not hub.settings.history:
-        return Refused(
-            file, f"its business date {day} is in the future", f"at most {hub.clock().date()}", declared.dataset
-        )
+    if day > hub.today() and not hub.settings.history:
+        return Refused(file, f"its business date {day} is in the future", f"at most {hub.today()}", declared.dataset)
     if not hub.is_business_date(declared.dataset, day):
         calendar, start = declared.partitions.calendar, declared.partitions.start
         return Refused(

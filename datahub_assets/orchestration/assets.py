@@ -31,19 +31,20 @@ from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGG
 from datahub_assets.orchestration.partitions import partitions_of, wanted_days
 from datahub_assets.orchestration.reporting import log_checks, recorded
 from datahub_assets.orchestration.resource import HubResource
+from datahub_assets.settings import Settings
 
 BACKFILL = dg.BackfillPolicy.multi_run(25)
 
 
-def catalogue_assets(catalogue: Catalogue, today: date) -> list[dg.AssetsDefinition]:
+def catalogue_assets(catalogue: Catalogue, settings: Settings) -> list[dg.AssetsDefinition]:
     """All assets of the catalogue."""
     structured = [
-        make(catalogue, d, today) for d in catalogue.structured.values() for make in (raw_asset, structured_asset)
+        make(catalogue, d, settings) for d in catalogue.structured.values() for make in (raw_asset, structured_asset)
     ]
-    return [*structured, *(published_asset(catalogue, d, today) for d in catalogue.extracts.values())]
+    return [*structured, *(published_asset(catalogue, d, settings) for d in catalogue.extracts.values())]
 
 
-def raw_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) -> dg.AssetsDefinition:
+def raw_asset(catalogue: Catalogue, declared: StructuredDataset, settings: Settings) -> dg.AssetsDefinition:
     """The deliveries of a feed."""
     key = asset_key(RAW, declared.dataset)
     kinds = {"hadoop", "bronze", declared.feed.format.type if declared.feed.format.type != "fixed_width" else "text"}
@@ -52,7 +53,7 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) ->
         "dagster/uri": f"vault/deliveries/{declared.dataset}",
     }
 
-    @_asset(catalogue, declared, RAW, today, kinds, extra, "raw_files")
+    @_asset(catalogue, declared, RAW, settings, kinds, extra, "raw_files")
     def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
         with as_failure(context):
             opened, days = hub.open(context.run.run_id), wanted_days(context)
@@ -64,7 +65,7 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) ->
     return made
 
 
-def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: date) -> dg.AssetsDefinition:
+def structured_asset(catalogue: Catalogue, declared: StructuredDataset, settings: Settings) -> dg.AssetsDefinition:
     """The typed, versioned rows of a feed."""
     schema, lineage = metadata.structured_schema(declared), metadata.structured_lineage(declared)
     extra = {
@@ -76,7 +77,7 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: d
     }
     ins = {"deliveries": dg.AssetIn(asset_key(RAW, declared.dataset))}
 
-    @_asset(catalogue, declared, STRUCTURED, today, {"table", "silver"}, extra, "tables", ins=ins)
+    @_asset(catalogue, declared, STRUCTURED, settings, {"table", "silver"}, extra, "tables", ins=ins)
     def made(context: dg.AssetExecutionContext, hub: HubResource, deliveries: list[Delivery]) -> Iterator[Any]:
         with as_failure(context):
             opened, days = hub.open(context.run.run_id), wanted_days(context)
@@ -92,7 +93,7 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, today: d
     return made
 
 
-def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date) -> dg.AssetsDefinition:
+def published_asset(catalogue: Catalogue, declared: ExtractDataset, settings: Settings) -> dg.AssetsDefinition:
     """An extract."""
     schema, lineage = metadata.extract_schema(declared, catalogue), metadata.extract_lineage(declared, catalogue)
     extra = {
@@ -114,7 +115,7 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, today: date)
         for name in catalogue.inputs[declared.dataset]
     ]
 
-    @_asset(catalogue, declared, PUBLISHED, today, {"parquet", "iceberg", "gold"}, extra, "extracts", deps=deps)
+    @_asset(catalogue, declared, PUBLISHED, settings, {"parquet", "iceberg", "gold"}, extra, "extracts", deps=deps)
     def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
         with as_failure(context):
             opened, days = hub.open(context.run.run_id), wanted_days(context)
@@ -135,7 +136,7 @@ def _asset(
     catalogue: Catalogue,
     declared: StructuredDataset | ExtractDataset,
     layer: str,
-    today: date,
+    settings: Settings,
     kinds: set[str],
     extra: dict[str, Any],
     io_manager: str,
@@ -143,7 +144,7 @@ def _asset(
     deps: Sequence[dg.AssetDep] = (),
 ) -> Callable[[Callable[..., Iterator[Any]]], dg.AssetsDefinition]:
     """The decorator of one asset: what all layers have in common."""
-    key, partitions = asset_key(layer, declared.dataset), partitions_of(declared.dataset, declared.partitions, today)
+    key, partitions = asset_key(layer, declared.dataset), partitions_of(declared.dataset, declared.partitions, settings)
     file = catalogue.files[declared.dataset]
     spec = dg.AssetSpec(
         key,

@@ -46,7 +46,7 @@ def build_definitions(settings: Settings, own: Sequence[dg.AssetsDefinition] = (
     catalogue = catalogue_of(settings)
     hub = HubResource(home=str(settings.home))
     return dg.Definitions(
-        assets=[*_unless_replaced(catalogue_assets(catalogue, settings.now().date()), own), *own],
+        assets=[*_unless_replaced(catalogue_assets(catalogue, settings), own), *own],
         jobs=list(JOBS),
         sensors=list(SENSORS),
         schedules=schedules(catalogue),

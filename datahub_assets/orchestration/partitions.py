@@ -1,12 +1,14 @@
 """Business-day partitions: the calendar of a dataset as Dagster partitions, shared by datasets that have the same."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from datahub_assets.catalogue import calendars
 from datahub_assets.catalogue.models import Partitioning
+from datahub_assets.settings import Settings
 
 _WEEKEND = "0 0 * * 0,6"
 _ONE_DAY = timedelta(days=1)
@@ -14,15 +16,15 @@ HORIZON_YEARS = 1
 """Holidays of a dataset without an end are excluded for so long from now on; a code location lives shorter than that."""
 
 
-def partitions_of(dataset: str, partitioning: Partitioning, today: date) -> dg.PartitionsDefinition[str]:
-    """A partition a business date, today's included, weekends and the calendar's holidays left out.
+def partitions_of(dataset: str, partitioning: Partitioning, settings: Settings) -> dg.PartitionsDefinition[str]:
+    """A partition a business date, weekends and the calendar's holidays left out; today's too, in the hub's time zone.
 
     A dataset whose editions come when they come has those as partitions that have come.
     """
     if partitioning.calendar == calendars.IRREGULAR:
         return dg.DynamicPartitionsDefinition(name=editions_of(dataset))
-    horizon = partitioning.end or date(today.year + HORIZON_YEARS, 12, 31)
-    return _partitions(partitioning.calendar, partitioning.start, partitioning.end, horizon)
+    horizon = partitioning.end or date(settings.today().year + HORIZON_YEARS, 12, 31)
+    return _partitions(partitioning.calendar, partitioning.start, partitioning.end, horizon, settings.timezone)
 
 
 def editions_of(dataset: str) -> str:
@@ -31,12 +33,14 @@ def editions_of(dataset: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _partitions(calendar: str, start: date, end: date | None, horizon: date) -> dg.TimeWindowPartitionsDefinition:
+def _partitions(
+    calendar: str, start: date, end: date | None, horizon: date, timezone: str
+) -> dg.TimeWindowPartitionsDefinition:
     exclusions: list[str | datetime] = [] if calendar == calendars.DAILY else [_WEEKEND]
-    exclusions += [datetime.combine(day, time(), UTC) for day in _holidays(calendar, start, horizon)]
+    exclusions += [datetime.combine(day, time(), ZoneInfo(timezone)) for day in _holidays(calendar, start, horizon)]
     return dg.DailyPartitionsDefinition(
         start_date=start.isoformat(), end_date=(end + _ONE_DAY).isoformat() if end else None,
-        end_offset=0 if end else 1, exclusions=exclusions or None,
+        end_offset=0 if end else 1, exclusions=exclusions or None, timezone=timezone,
     )  # fmt: skip
 
 

@@ -200,6 +200,15 @@ def test_file_that_speaks_of_no_business_date_is_set_aside(tmp_path: Path) -> No
     assert "got rows of 2012-05-05, 2013-01-05, expected days of weekdays from 2013-01-02 on" in one.reason
 
 
+@pytest.mark.parametrize(("zone", "taken"), [("UTC", False), ("Asia/Tokyo", True), ("America/New_York", False)])
+def test_file_is_of_the_future_by_the_hubs_time_zone(tmp_path: Path, zone: str, taken: bool) -> None:
+    """At 23:00 UTC it is tomorrow in Tokyo: a file of that day is no mistake there."""
+    late = datetime(2013, 1, 2, 23, tzinfo=UTC)
+    hub = small_hub(tmp_path, PRICES, at=late, settings=f'timezone = "{zone}"\n')
+    land(hub, PRICES, D[1], prices(D[1], A=1))
+    assert [one.outcome for one in receive_all(hub)] == ["received" if taken else "set aside"]
+
+
 def test_name_that_is_not_text_is_set_aside_and_the_rest_goes_on(hub: Hub) -> None:
     """A name in another encoding must not stop the look for all others."""
     land(hub, PRICES, D[0], A)

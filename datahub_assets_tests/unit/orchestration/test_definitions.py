@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -109,6 +110,21 @@ def test_todays_partition_is_there_before_the_day_is_over(tmp_path: Path) -> Non
     partitions = build_definitions(hub.settings).resolve_asset_graph().get(raw(PRICES)).partitions_def
     assert partitions is not None
     assert partitions.get_last_partition_key() == str(datetime.now(UTC).date())
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Pacific/Auckland"])
+def test_partitions_are_the_same_days_in_every_time_zone_and_todays_begins_with_its_day(
+    tmp_path: Path, zone: str
+) -> None:
+    """A hub's day is that of its time zone: in Tokyo today's file is taken in the morning, when it is yesterday in London."""
+    declared = {PRICES: {"partitions": {"calendar": "XTKS", "start": date(2012, 1, 4)}}}
+    hub = small_hub(tmp_path, PRICES, settings=f'timezone = "{zone}"\n', declared=declared)
+    partitions = build_definitions(hub.settings).resolve_asset_graph().get(raw(PRICES)).partitions_def
+    assert isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+    midnight = datetime(2013, 1, 8, tzinfo=ZoneInfo(zone))
+    expected = [str(day) for day in business_days("XTKS", date(2012, 1, 4), date(2013, 1, 8))]
+    assert partitions.get_partition_keys(current_time=midnight + timedelta(minutes=1)) == expected
+    assert partitions.get_partition_keys(current_time=midnight - timedelta(minutes=1)) == expected[:-1]
 
 
 def test_checks_are_partitioned_but_for_those_about_the_whole(demo: dg.Definitions) -> None:

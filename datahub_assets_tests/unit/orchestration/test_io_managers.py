@@ -17,10 +17,10 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.orchestration.failures import RETRY
 from datahub_assets.orchestration.pandas_types import pandas_type
 from datahub_assets.orchestration.partitions import partitions_of
+from datahub_assets.settings import Settings
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
-    NOON,
     PRICES,
     RETURNS,
     START,
@@ -36,7 +36,7 @@ from datahub_assets_tests.hubs import (
 )
 from datahub_assets_tests.unit.orchestration.runs import dagster_of, failures, published, raw, retries, structured
 
-DAYS = partitions_of("own/any", Partitioning(calendar="weekdays", start=START), NOON.date())
+DAYS = partitions_of("own/any", Partitioning(calendar="weekdays", start=START), Settings())
 SEEN: list[Any] = []
 """What the assets below were given, newest last."""
 
