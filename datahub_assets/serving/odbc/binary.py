@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datahub_assets.serving.odbc.text import texts
-from datahub_assets.serving.odbc.types import plain, type_of
+from datahub_assets.serving.odbc.types import is_vector, plain, type_of
 
 _DAYS_TO_2000 = 10957
 _MICROS_TO_2000 = _DAYS_TO_2000 * 86_400_000_000
@@ -140,6 +140,8 @@ def _groups(column: pa.Array, digits: int) -> tuple[np.ndarray, np.ndarray]:
 def _lists(column: pa.ListArray) -> pa.BinaryArray:
     """One dimension from 1, with its items as values with their lengths."""
     items = column.flatten()
+    vector = is_vector(column.type)
+    items = items.cast(pa.int16()) if vector else items
     item_type = type_of(items.type)
     fields = with_lengths(values(items))
     counts = pc.list_value_length(column).fill_null(0).to_numpy()
@@ -151,7 +153,7 @@ def _lists(column: pa.ListArray) -> pa.BinaryArray:
         len(column), [("dimensions", ">i4"), ("nulls", ">i4"), ("oid", ">u4"), ("size", ">i4"), ("from", ">i4")]
     )
     head["dimensions"], head["nulls"], head["oid"] = 1, nulls > 0, item_type.oid
-    head["size"], head["from"] = counts, 1
+    head["size"], head["from"] = counts, 0 if vector else 1
     heads = _fixed(column, head, head.dtype.descr)  # type: ignore[arg-type]
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), fields), pa.scalar(b"", pa.binary()))
     found = pc.binary_join_element_wise(heads, joined, pa.scalar(b"", pa.binary()))

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datahub_assets.serving.odbc.types import plain
+from datahub_assets.serving.odbc.types import is_vector, plain
 
 _DAY_1, _DAY_10000 = -719162, 2932897  # 0001-01-01 and 10000-01-01
 _MICROS = 86_400_000_000
@@ -196,6 +196,8 @@ def _lists(column: pa.ListArray, zone: str) -> pa.StringArray:
     lengths = pc.list_value_length(column).fill_null(0).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     lists = pa.ListArray.from_arrays(pa.array(offsets), items.fill_null("NULL"))
+    if is_vector(column.type):
+        return pc.binary_join(lists, " ")
     joined = pc.binary_join_element_wise("{", pc.binary_join(lists, ","), "}", "")
     return pc.if_else(column.is_valid(), joined, pa.scalar(None, pa.string()))
 

@@ -43,6 +43,7 @@ TIMESTAMP = PgType(1114, "timestamp", 8, 1115, "D", "TIMESTAMP")
 TIMESTAMPTZ = PgType(1184, "timestamptz", 8, 1185, "D", "TIMESTAMP WITH TIME ZONE")
 INTERVAL = PgType(1186, "interval", 16, 1187, "T", "INTERVAL")
 NUMERIC = PgType(1700, "numeric", -1, 1231, "N", "DECIMAL")
+INT2VECTOR = PgType(22, "int2vector", -1, 1006, "A", "VARCHAR")
 UUID = PgType(2950, "uuid", 16, 2951, "U", "UUID")
 
 TYPES = (
@@ -51,6 +52,8 @@ TYPES = (
 )  # fmt: skip
 BY_OID = {one.oid: one for one in TYPES}
 BY_ARRAY = {one.array: one for one in TYPES}
+VECTOR = pa.list_(pa.uint16())
+"""Only catalogues have it: numbers counted from 0, written with spaces between."""
 UNKNOWN = 705
 """What libpq sends for the type of a text that has none."""
 
@@ -93,10 +96,17 @@ def type_of(arrow: pa.DataType) -> PgType:
 def oid_of(arrow: pa.DataType) -> int:
     """The OID of an Arrow type, lists included; nested ones are shown as JSON."""
     arrow = plain(arrow)
+    if is_vector(arrow):
+        return INT2VECTOR.oid
     if pa.types.is_list(arrow):
         item = type_of(arrow)
         return JSON.oid if item is JSON else item.array
     return type_of(arrow).oid
+
+
+def is_vector(arrow: pa.DataType) -> bool:
+    """Whether it is a catalogue's vector."""
+    return bool(pa.types.is_list(arrow) and pa.types.is_uint16(arrow.value_type))
 
 
 def modifier_of(arrow: pa.DataType) -> int:

@@ -8,13 +8,15 @@ import pyarrow as pa
 
 from datahub_assets.serving.odbc.catalogue.information_columns import INFORMATION_SCHEMA
 from datahub_assets.serving.odbc.catalogue.pg_columns import PG_CATALOG
+from datahub_assets.serving.odbc.types import VECTOR
 
 _LETTERS: Mapping[str, pa.DataType] = {
     "o": pa.uint32(), "t": pa.string(), "i": pa.int32(), "b": pa.bool_(), "l": pa.int64(), "h": pa.int16(),
     "z": pa.timestamp("us", "UTC"), "f": pa.float32(), "d": pa.float64(), "T": pa.list_(pa.string()),
-    "O": pa.list_(pa.uint32()), "H": pa.list_(pa.int16()), "F": pa.list_(pa.float32()),
+    "O": pa.list_(pa.uint32()), "H": pa.list_(pa.int16()), "F": pa.list_(pa.float32()), "v": VECTOR,
 }  # fmt: skip
-"""Letter → type. An OID is an unsigned number of 32 bits; a vector of numbers is a text, as PostgreSQL writes it."""
+"""Letter → type. An OID is an unsigned number of 32 bits, a vector (of small numbers, counted from 0) a list of another kind
+than all others: so both have their own type on the wire."""
 PG, INFORMATION = "pg_catalog", "information_schema"
 
 

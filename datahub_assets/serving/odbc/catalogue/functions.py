@@ -61,12 +61,17 @@ def macros() -> Mapping[str, str]:
         "quote_ident": "CREATE MACRO quote_ident(a) AS CASE WHEN regexp_full_match(a, '[a-z_][a-z0-9_$]*') THEN a "
                        "ELSE '\"' || replace(a, '\"', '\"\"') || '\"' END",
         "quote_literal": "CREATE MACRO quote_literal(a) AS '''' || replace(CAST(a AS VARCHAR), '''', '''''') || ''''",
+        "array_remove": "CREATE MACRO array_remove(a, b) AS list_filter(a, lambda x: x IS DISTINCT FROM b)",
+        "btrim": "CREATE MACRO btrim(a, b := ' ') AS trim(a, b)",
+        "div": "CREATE MACRO div(a, b) AS trunc(a / b)",
+        "clock_timestamp": "CREATE MACRO clock_timestamp() AS now()",
+        "statement_timestamp": "CREATE MACRO statement_timestamp() AS now()",
         "array_upper": "CREATE MACRO array_upper(a, b) AS nullif(len(a), 0)",
         "array_lower": "CREATE MACRO array_lower(a, b) AS CASE WHEN len(a) > 0 THEN 1 END",
-        "dh_vector": "CREATE MACRO dh_vector(a) AS CAST(string_split(nullif(a, ''), ' ') AS SMALLINT[])",
-        "dh_vector_item": "CREATE MACRO dh_vector_item(a, i) AS TRY_CAST(string_split(a, ' ')[i + 1] AS SMALLINT)",
-        "dh_expanded": "CREATE MACRO dh_expanded(a) AS list_transform(CAST(string_split(nullif(a, ''), ' ') AS SMALLINT[]), "
-                       "lambda x, n: {'x': x, 'n': CAST(n AS INTEGER)})",
+        "dh_series": "CREATE MACRO dh_series(a, b) AS range(a, least(b, a + 9999) + 1)",
+        "dh_vector_item": "CREATE MACRO dh_vector_item(a, i) AS CAST(a[i + 1] AS SMALLINT)",
+        "dh_expanded": "CREATE MACRO dh_expanded(a) AS list_transform(a, lambda x, n: {'x': CAST(x AS SMALLINT), "
+                       "'n': CAST(n AS INTEGER)})",
         "to_char": " ".join(_TO_CHAR.split("\n")),
         "pg_postmaster_start_time": "CREATE MACRO pg_postmaster_start_time() AS CAST(NULL AS TIMESTAMPTZ)",
     }  # fmt: skip
@@ -103,6 +108,7 @@ LOOKUPS: Mapping[tuple[str, int], str] = {
     ("pg_get_constraintdef", 1): _looked_up("constraint"), ("pg_get_constraintdef", 2): _looked_up("constraint"),
     ("pg_get_indexdef", 1): _looked_up("index"), ("pg_get_indexdef", 3): _looked_up("index", "CAST($2 AS INTEGER)"),
     ("to_regclass", 1): _found("class"), ("to_regtype", 1): _found("type"), ("to_regnamespace", 1): _found("namespace"),
+    ("current_setting", 1): "(SELECT max(setting) FROM pg_catalog.pg_settings WHERE name = CAST($1 AS VARCHAR))",
     ("dh_class_name", 1): _looked_up("class"), ("dh_type_name", 1): _looked_up("type"),
     ("dh_namespace_name", 1): _looked_up("namespace"), ("dh_class_oid", 1): _found("class"),
     ("dh_type_oid", 1): _found("type"), ("dh_namespace_oid", 1): _found("namespace"),

@@ -51,7 +51,7 @@ pg_foreign_table 3118 r: ftrelid=o ftserver=o ftoptions=T
 pg_group 12010 v: groname=t grosysid=o grolist=O
 pg_index 2610 r: indexrelid=o indrelid=o indnatts=h indnkeyatts=h indisunique=b indnullsnotdistinct=b indisprimary=b
   indisexclusion=b indimmediate=b indisclustered=b indisvalid=b indcheckxmin=b indisready=b indislive=b
-  indisreplident=b indkey=t indcollation=t indclass=t indoption=t indexprs=t indpred=t
+  indisreplident=b indkey=v indcollation=v indclass=v indoption=v indexprs=t indpred=t
 pg_indexes 12043 v: schemaname=t tablename=t indexname=t tablespace=t indexdef=t
 pg_inherits 2611 r: inhrelid=o inhparent=o inhseqno=i inhdetachpending=b
 pg_language 2612 r: oid=o lanname=t lanowner=o lanispl=b lanpltrusted=b lanplcallfoid=o laninline=o lanvalidator=o
@@ -73,7 +73,7 @@ pg_prepared_statements 12095 v: name=t statement=t prepare_time=z parameter_type
   custom_plans=l
 pg_proc 1255 r: oid=o proname=t pronamespace=o proowner=o prolang=o procost=f prorows=f provariadic=o prosupport=t
   prokind=t prosecdef=b proleakproof=b proisstrict=b proretset=b provolatile=t proparallel=t pronargs=h
-  pronargdefaults=h prorettype=o proargtypes=t proallargtypes=O proargmodes=T proargnames=T proargdefaults=t
+  pronargdefaults=h prorettype=o proargtypes=v proallargtypes=O proargmodes=T proargnames=T proargdefaults=t
   protrftypes=O prosrc=t probin=t prosqlbody=t proconfig=T proacl=T
 pg_publication 6104 r: oid=o pubname=t pubowner=o puballtables=b pubinsert=b pubupdate=b pubdelete=b pubtruncate=b
   pubviaroot=b
@@ -121,7 +121,7 @@ pg_tables 12033 v: schemaname=t tablename=t tableowner=t tablespace=t hasindexes
 pg_tablespace 1213 r: oid=o spcname=t spcowner=o spcacl=T spcoptions=T
 pg_timezone_names 12126 v: name=t abbrev=t utc_offset=t is_dst=b
 pg_trigger 2620 r: oid=o tgrelid=o tgparentid=o tgname=t tgfoid=o tgtype=h tgenabled=t tgisinternal=b
-  tgconstrrelid=o tgconstrindid=o tgconstraint=o tgdeferrable=b tginitdeferred=b tgnargs=h tgattr=t tgargs=t
+  tgconstrrelid=o tgconstrindid=o tgconstraint=o tgdeferrable=b tginitdeferred=b tgnargs=h tgattr=v tgargs=t
   tgqual=t tgoldtable=t tgnewtable=t
 pg_type 1247 r: oid=o typname=t typnamespace=o typowner=o typlen=h typbyval=b typtype=t typcategory=t
   typispreferred=b typisdefined=b typdelim=t typrelid=o typsubscript=t typelem=o typarray=o typinput=t typoutput=t

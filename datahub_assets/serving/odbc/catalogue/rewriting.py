@@ -28,6 +28,7 @@ _OPERATORS = {"~": ("regexp_matches", "", False), "!~": ("regexp_matches", "", T
               "~*": ("regexp_matches", "i", False), "!~*": ("regexp_matches", "i", True)}  # fmt: skip
 _TABLE_FUNCTIONS = {"pg_get_keywords": "pg_get_keywords", "pg_show_all_settings": "pg_settings",
                     "pg_timezone_names": "pg_timezone_names", "pg_options_to_table": "pg_options_to_table"}  # fmt: skip
+_SYSTEM_COLUMNS = {"tableoid", "xmin", "xmax", "cmin", "cmax"}
 EXACT_ENOUGH = "DECIMAL(38,10)"
 """What ``numeric`` without digits is: DuckDB would take three digits behind the point."""
 
@@ -35,7 +36,7 @@ EXACT_ENOUGH = "DECIMAL(38,10)"
 def rewrite(session: Session, statement: Node) -> None:
     """The statement says for the engine what it says for PostgreSQL."""
     _name_columns(statement)
-    for field, node in list(nodes(statement)):
+    for field, node in reversed(list(nodes(statement))):  # parts before what they are parts of
         match node.get("class") or node.get("type"):
             case "CAST":
                 _cast(node)
@@ -128,23 +129,10 @@ def _function(session: Session, field: str, node: Node) -> None:
         _become(node, literal("INTEGER", "0"))
     elif (name, len(arguments)) in LOOKUPS:
         _become(node, _expanded(name, *arguments))
+    elif name == "generate_series" and len(arguments) == 2 and field != "function":
+        _become(node, _call("unnest", _call("dh_series", *arguments)))
     elif name == "unnest" and field == "select_list" and constant_of(arguments[0]).get("text", "").startswith("{"):
         node["arguments"][0]["expression"] = _list(str(constant_of(arguments[0])["text"]))
-    else:
-        for argument in node.get("arguments", ()):
-            if _is_vector(argument.get("expression", {})) and name in _OF_LISTS:
-                argument["expression"] = _call("dh_vector", argument["expression"])
-
-
-_OF_LISTS = {
-    "unnest",
-    "generate_subscripts",
-    "array_upper",
-    "array_lower",
-    "array_length",
-    "array_position",
-    "cardinality",
-}
 
 
 def _schema(name: str) -> Node:
@@ -158,6 +146,7 @@ def _setting(session: Session, node: Node, name: str, arguments: list[Node]) -> 
     state = state_of(session)
     asked = constant_of(arguments[0]).get("text") if arguments else None
     if state is None or asked is None:
+        _become(node, _expanded("current_setting", arguments[0]))
         return
     if name == "set_config" and len(arguments) == 3 and (value := constant_of(arguments[1]).get("text")) is not None:
         state.variables.set(str(asked), str(value))
@@ -167,7 +156,9 @@ def _setting(session: Session, node: Node, name: str, arguments: list[Node]) -> 
 
 def _word(session: Session, node: Node) -> None:
     """Words that are functions without parentheses."""
-    if len(node["column_names"]) != 1:
+    if node["column_names"][-1].lower() in _SYSTEM_COLUMNS:
+        _become(node, literal("INTEGER", "0"), node["column_names"][-1].lower())
+    if node.get("class") != "COLUMN_REF" or len(node["column_names"]) != 1:
         return
     said = {
         "current_user": session.user, "session_user": session.user, "user": session.user, "current_role": session.user,

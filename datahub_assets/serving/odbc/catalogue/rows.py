@@ -119,8 +119,8 @@ def _indexes(relations: Sequence[Relation]) -> Iterator[Row]:
             "indexrelid": one.index, "indrelid": one.oid, "indnatts": len(places), "indnkeyatts": len(places),
             "indisunique": True, "indnullsnotdistinct": False, "indisprimary": True, "indisexclusion": False,
             "indimmediate": True, "indisclustered": False, "indisvalid": True, "indcheckxmin": False, "indisready": True,
-            "indislive": True, "indisreplident": False, "indkey": _vector(places), "indcollation": _vector([0] * len(places)),
-            "indclass": _vector([0] * len(places)), "indoption": _vector([0] * len(places)),
+            "indislive": True, "indisreplident": False, "indkey": places, "indcollation": [0] * len(places),
+            "indclass": [0] * len(places), "indoption": [0] * len(places),
         }  # fmt: skip
 
 
@@ -182,11 +182,6 @@ def index_definition(one: Seen) -> str:
 
 def _with_key(relations: Sequence[Relation]) -> Iterator[Seen]:
     yield from (one for one in seen(relations) if one.relation.key)
-
-
-def _vector(numbers: Sequence[int]) -> str:
-    """Numbers as an ``int2vector`` is written."""
-    return " ".join(map(str, numbers))
 
 
 BY_RELATIONS: Mapping[str, Callable[[Sequence[Relation]], Iterator[Row]]] = {

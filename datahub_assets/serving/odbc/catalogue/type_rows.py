@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datahub_assets.serving.odbc import types
 
 _OTHERS = """
-18 char 1 1002 Z b, 22 int2vector -1 1006 A b, 24 regproc 4 1008 N b, 27 tid 6 1010 U b, 28 xid 4 1011 U b, 29 cid 4 1012 U b,
+18 char 1 1002 Z b, 24 regproc 4 1008 N b, 27 tid 6 1010 U b, 28 xid 4 1011 U b, 29 cid 4 1012 U b,
 30 oidvector -1 1013 A b, 142 xml -1 143 U b, 194 pg_node_tree -1 0 Z b, 600 point 16 1017 G b, 650 cidr -1 651 I b,
 705 unknown -2 0 X p, 790 money 8 791 N b, 869 inet -1 1041 I b, 1266 timetz 12 1270 D b, 1560 bit -1 1561 V b,
 1562 varbit -1 1563 V b, 1790 refcursor -1 2201 U b, 2202 regprocedure 4 2207 N b, 2205 regclass 4 2210 N b,
@@ -17,7 +17,7 @@ _OTHERS = """
 _RECEIVED = """
     bool bytea char date float4 float8 int2 int4 int8 json name numeric oid text varchar bpchar xml jsonb record void unknown
     money bit varbit xid cid tid
-""".split()
+"""
 """Types whose functions have names without an underscore: int4in, but uuid_in."""
 _ALIASES = {
     "bool": "boolean", "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real",
@@ -34,7 +34,7 @@ def sql_name(name: str) -> str:
 
 def type_rows() -> Iterator[Mapping[str, object]]:
     """The types, and the types of their arrays."""
-    listed = [(one.oid, one.name, one.size, one.array, one.category, "b") for one in types.TYPES]
+    listed = [(one.oid, one.name, one.size, one.array, one.category, "b") for one in (*types.TYPES, types.INT2VECTOR)]
     for line in _OTHERS.replace("\n", " ").split(","):
         number, name, *rest = line.split()
         listed.append((int(number), name, int(rest[0]), int(rest[1]), rest[2], rest[3]))
@@ -47,7 +47,7 @@ def type_rows() -> Iterator[Mapping[str, object]]:
 def _type(
     oid: int, name: str, size: int, category: str, kind: str, array: int = 0, element: int = 0
 ) -> dict[str, object]:
-    stem = "array_" if element else name if name in _RECEIVED else f"{name}_"
+    stem = "array_" if element else name if name in _RECEIVED.split() else f"{name}_"
     return {
         "oid": oid, "typname": name, "typnamespace": 11, "typowner": 10, "typlen": size, "typbyval": 0 < size <= 8,
         "typtype": kind, "typcategory": category, "typispreferred": name in {"bool", "text", "float8", "oid", "timestamptz"},
