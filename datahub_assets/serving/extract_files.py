@@ -12,11 +12,9 @@ from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlglot
-from sqlglot import exp
 
-from datahub_assets.catalogue.extract_sql import DIALECT
 from datahub_assets.history.log import Change, DataFile
+from datahub_assets.operations.definitions import made_by
 from datahub_assets.operations.hub import Hub
 from datahub_assets.schema.contract import BUSINESS_DATE, Contract
 from datahub_assets.serving.granted_files import PROTOCOL, Granted
@@ -51,26 +49,26 @@ class ExtractFiles:
 
     def _plans(self, contract: Contract, changes: Mapping[str, Change]) -> "dict[_Plan, tuple[str, ...]]":
         daily: dict[tuple[str, ...], list[tuple[str, DataFile]]] = defaultdict(list)
-        compacted: dict[str, tuple[DataFile, list[str]]] = {}
-        exact = _has_star(self.hub.catalogue.extract(contract.dataset).sql)
-        known: dict[str, tuple[str, ...]] = {}
+        compacted: dict[str, tuple[Change, DataFile, list[str]]] = {}
         for day, change in changes.items():
             for file in change.files:
-                if file.partitions not in ((day,), ()):
-                    compacted.setdefault(file.path, (file, []))[1].append(day)
-                    continue
-                if exact or change.code_version not in known:  # the same SQL without a star makes the same columns
-                    known[change.code_version] = self._columns_of(file)
-                daily[known[change.code_version]].append((day, file))
+                if file.partitions in ((day,), ()):
+                    daily[self._columns_of(change, file)].append((day, file))
+                else:
+                    compacted.setdefault(file.path, (change, file, []))[2].append(day)
         plans = {_Plan(tuple(files)): columns for columns, files in daily.items()}
-        for file, days in compacted.values():
-            plans[_Plan(((None, file),), tuple(days))] = self._columns_of(file)
+        for change, file, days in compacted.values():
+            plans[_Plan(((None, file),), tuple(days))] = self._columns_of(change, file)
         return plans
 
-    def _columns_of(self, file: DataFile) -> tuple[str, ...]:
-        if file.path not in self._columns:
-            self._columns[file.path] = tuple(self.hub.extracts.schema([file]).names)
-        return self._columns[file.path]
+    def _columns_of(self, change: Change, file: DataFile) -> tuple[str, ...]:
+        """The columns of a file: as its definition says, or as it says itself where the log does not know."""
+        known_by = change.definition or file.path
+        if known_by not in self._columns:
+            made = made_by(self.hub, change)
+            names = self.hub.extracts.schema([file]).names if made is None else [c.name for c in made.result.columns]
+            self._columns[known_by] = tuple(names)
+        return self._columns[known_by]
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,3 @@ def _empty(contract: Contract, present: Sequence[str]) -> bytes:
 def _nothing(contract: Contract) -> str:
     columns = ", ".join(f'CAST(NULL AS {column.type.sql}) AS "{column.name}"' for column in contract.columns)
     return f"SELECT {columns} WHERE false"
-
-
-def _has_star(sql: str) -> bool:
-    tree = sqlglot.parse_one(sql, dialect=DIALECT)
-    stars = (star for star in tree.find_all(exp.Star) if not isinstance(star.parent, exp.Count))
-    return any(stars) or "columns(" in sql.lower().replace(" ", "")
