@@ -123,6 +123,7 @@ def edited(path: Path) -> Iterator[Any]:
         editor = YAML()
         editor.preserve_quotes = True
         editor.width = 4096
+        editor.indent(mapping=2, sequence=4, offset=2)
         text = path.read_text() if path.exists() else _HEAD
         document = editor.load(text) or {}
         yield document
