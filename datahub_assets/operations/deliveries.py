@@ -42,7 +42,7 @@ def one_pass(
         return
     declared = hub.catalogue.structured_dataset(contract.dataset)
     plan, audit = parse_plan(declared, contract, delivery.file_date), KeyAudit()
-    with _told(delivery), hub.vault.open(delivery) as stream:
+    with telling(delivery), hub.vault.open(delivery) as stream:
         for batch in parse(stream, plan, audit=audit if suspects is None else None, suspects=suspects):
             yield _accepted(hub, contract, delivery, batch, rejects)
         found = audit.suspects()
@@ -60,7 +60,7 @@ def whole(hub: Hub, contract: Contract, delivery: Delivery, rejects: Rejects) ->
         return pl.concat(frame_rows(hub, contract, delivery, rejects))
     plan = parse_plan(hub.catalogue.structured_dataset(contract.dataset), contract, delivery.file_date)
     batches: list[ParsedBatch] = []
-    with _told(delivery):
+    with telling(delivery):
         batches.extend(parse_file(lambda: hub.vault.open(delivery), plan, restart=batches.clear))
     return pl.concat([_accepted(hub, contract, delivery, batch, rejects) for batch in batches])
 
@@ -114,7 +114,7 @@ def _outside(rows: pl.DataFrame, hub: Hub, contract: Contract) -> pl.DataFrame:
 
 
 @contextmanager
-def _told(delivery: Delivery) -> Iterator[None]:
+def telling(delivery: Delivery) -> Iterator[None]:
     """Errors about a file say which delivery it is."""
     try:
         yield

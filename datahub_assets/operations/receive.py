@@ -17,6 +17,7 @@ from datahub_assets.catalogue.models import StructuredDataset
 from datahub_assets.errors import DatahubError, DeliveryMalformed, StoreConflict
 from datahub_assets.history.log import Delivery
 from datahub_assets.history.state import delivery_order
+from datahub_assets.operations.deliveries import telling
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.plans import parse_plan
 from datahub_assets.parsing.archive import check_archive
@@ -52,6 +53,7 @@ class Refused:
     reason: str
     expected: str
     dataset: str | None = None
+    got: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def look(hub: Hub, dataset: str | None = None) -> Look:
     ambiguous = {} if hub.settings.history else _ambiguous(arrivals)
     refused = [each for each in found if isinstance(each, Refused)]
     refused += [
-        Refused(a.file, why, "one file a date at a time, or {sequence} in the pattern", a.dataset)
+        Refused(a.file, why, "one file a date at a time, or {sequence} in the pattern", a.dataset, a.file.name)
         for a, why in ambiguous.items()
     ]
     ready = sorted((a for a in arrivals if a not in ambiguous), key=lambda a: a.order)
@@ -175,7 +177,10 @@ def following(delivery: Delivery, dates: set[date], images: Sequence[Delivery]) 
 def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> Received:
     """The file is kept in the vault with the reason beside it, and out of landing."""
     error = error or DeliveryMalformed(
-        refused.reason, where=f"{refused.file.provider}/{refused.file.name}", expected=refused.expected
+        refused.reason,
+        where=f"{refused.file.provider}/{refused.file.name}",
+        got=refused.got,
+        expected=refused.expected,
     )
     reason = {**error.facts(), "feed": refused.dataset or "", "at": hub.clock().isoformat()}
     try:
@@ -214,7 +219,8 @@ def _classify(
     matches = [(declared, identity) for declared, pattern in feeds if (identity := pattern.match(file.name))]
     if not matches:
         patterns = ", ".join(pattern.text for _, pattern in feeds) or "a feed declared for this provider"
-        return Refused(file, "no feed takes a file of this name", patterns) if file.still_seconds >= _STILL else file
+        refused = Refused(file, "no feed takes a file of this name", patterns, got=file.name)
+        return refused if file.still_seconds >= _STILL else file
     declared, identity = matches[0]
     if not _is_complete(file, declared, names):
         return file
@@ -235,12 +241,13 @@ def _is_complete(file: LandingFile, declared: StructuredDataset, names: set[tupl
 
 def _refusal(hub: Hub, declared: StructuredDataset, file: LandingFile, identity: FileIdentity) -> Refused | None:
     if file.size == 0:
-        return Refused(file, "the file is empty", "a file with records", declared.dataset)
+        return Refused(file, "the file is empty", "a file with records", declared.dataset, "0 bytes")
     day = identity.business_date
     if day is None:
         return None
     if day > hub.today() and not hub.settings.history:
-        return Refused(file, f"its business date {day} is in the future", f"at most {hub.today()}", declared.dataset)
+        what = f"its business date {day} is in the future"
+        return Refused(file, what, f"at most {hub.today()}", declared.dataset, str(day))
     if not hub.is_business_date(declared.dataset, day):
         calendar, start = declared.partitions.calendar, declared.partitions.start
         return Refused(
@@ -248,6 +255,7 @@ def _refusal(hub: Hub, declared: StructuredDataset, file: LandingFile, identity:
             f"{day} is not a business date of the dataset",
             f"a day of {calendar} from {start} on",
             declared.dataset,
+            str(day),
         )
     return None
 
@@ -277,7 +285,7 @@ def _spoken_dates(hub: Hub, declared: StructuredDataset, delivery: Delivery) -> 
         DeliveryMalformed: it cannot be read, or speaks of no business date of the dataset.
     """
     plan = parse_plan(declared, hub.contract(declared.dataset), delivery.file_date)
-    with hub.vault.open(delivery) as stream:
+    with telling(delivery), hub.vault.open(delivery) as stream:
         check_archive(stream, plan.archive)
         contained = contained_dates(stream, plan)
     dates = {day for day in contained if hub.is_business_date(declared.dataset, day)}
