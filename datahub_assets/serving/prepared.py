@@ -67,8 +67,8 @@ class Preparation:
             Refused: it may not run, or a relation does not exist for the person.
         """
         explain, statement = parser().parse(sql)
-        self._rewrite(statement)
         params.substitute(statement, values)
+        self._rewrite(statement)
         return self._finish(explain, judge(statement, self._macros.keys()))
 
     def describe(self, sql: str, types: Mapping[str, str]) -> tuple[Prepared, dict[str, str | None]]:

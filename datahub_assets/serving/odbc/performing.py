@@ -263,21 +263,17 @@ class Performing:
         with self._executed(asked.sql, ()) as answer:
             names = answer.schema.names
             yield replies.copy_out(len(names), asked.form is None)
-            head = _copy_head(asked, names)
+            head = rows.BINARY_HEAD if asked.form is None else b""
+            if asked.form is not None and asked.form.header:
+                yield rows.copy_messages(asked.form.head(names))
             portal = Portal(asked, answer=answer)
             for piece in portal.take(None):
                 written = rows.copy_binary(piece) if asked.form is None else asked.form.rows(piece, self._state.zone)
-                yield replies.copy_data(head + written)  # the head goes with the first rows: ADBC wants both in one
+                yield rows.copy_messages(written, head)  # the head goes with the first row: ADBC wants both in one
                 head = b""
                 self._state.runs(answer)
-            end = head + (rows.BINARY_END if asked.form is None else b"")
-            yield (replies.copy_data(end) if end else b"") + replies.COPY_DONE + replies.complete(f"COPY {portal.rows}")
-
-
-def _copy_head(asked: commands.Copy, names: list[str]) -> bytes:
-    if asked.form is None:
-        return rows.BINARY_HEAD
-    return asked.form.head(names) if asked.form.header else b""
+            end = replies.copy_data(head + rows.BINARY_END) if asked.form is None else b""
+            yield end + replies.COPY_DONE + replies.complete(f"COPY {portal.rows}")
 
 
 def _columns(portal: Portal, formats: Sequence[int]) -> list[replies.Column]:

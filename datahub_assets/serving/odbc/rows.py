@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datahub_assets.serving.odbc import binary
+from datahub_assets.serving.odbc import binary, replies
 from datahub_assets.serving.odbc.text import texts
 
 PIECE_ROWS = 4096
@@ -40,14 +40,30 @@ def data_rows(batch: pa.RecordBatch, formats: Sequence[int], zone: str) -> bytes
     sizes = sum((_sizes(field) for field in fields), np.full(batch.num_rows, 6, np.int32))
     head = np.empty(batch.num_rows, [("kind", "u1"), ("size", ">i4"), ("columns", ">i2")])
     head["kind"], head["size"], head["columns"] = ord("D"), sizes, batch.num_columns
-    return _joined([_of_one_size(head), *fields])
+    return data_of(_joined([_of_one_size(head), *fields]))
 
 
-def copy_binary(batch: pa.RecordBatch) -> bytes:
-    """The rows as COPY BINARY writes them, without its head and end."""
+def copy_binary(batch: pa.RecordBatch) -> pa.BinaryArray:
+    """Each row as COPY BINARY writes it; head and end are not its."""
     fields = _fields(batch, [1] * batch.num_columns, "UTC")
     head = np.full(batch.num_rows, batch.num_columns, ">i2")
     return _joined([_of_one_size(head), *fields])
+
+
+def copy_messages(written: pa.Array, head: bytes = b"") -> bytes:
+    """Each row of a COPY as one message, which is how clients tell rows apart.
+
+    Args:
+        written: the rows.
+        head: what stands before the first row, in the same message.
+    """
+    written = written.cast(pa.binary())
+    sizes = np.empty(len(written), [("kind", "u1"), ("size", ">i4")])
+    sizes["kind"], sizes["size"] = ord("d"), _sizes(written) + 4
+    if not head or not len(written):
+        return data_of(_joined([_of_one_size(sizes), written]))
+    first = replies.copy_data(head + written[0].as_py())
+    return first + copy_messages(written.slice(1))
 
 
 BINARY_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
@@ -67,17 +83,17 @@ class CopyText:
     force_quote: frozenset[str] = frozenset()
     """Columns of CSV that are always in quotes; ``*``: all."""
 
-    def rows(self, batch: pa.RecordBatch, zone: str) -> bytes:
-        """The rows as lines."""
+    def rows(self, batch: pa.RecordBatch, zone: str) -> pa.StringArray:
+        """Each row as a line."""
         written = [
             self._shown(texts(column, zone), name, batch.num_columns == 1)
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
         ]
-        return self._lines(written) if written else b"\n" * batch.num_rows
+        return self._lines(written) if written else pa.array(["\n"] * batch.num_rows, pa.string())
 
-    def head(self, names: Sequence[str]) -> bytes:
+    def head(self, names: Sequence[str]) -> pa.StringArray:
         """The line of names."""
-        return self._lines([self._shown(pa.array([name]), None, len(names) == 1) for name in names]) if names else b"\n"
+        return self._lines([self._shown(pa.array([name]), None, len(names) == 1) for name in names])
 
     def _shown(self, values: pa.StringArray, name: str | None, alone: bool) -> pa.StringArray:
         shown = self._quoted(values, name, alone) if self.csv else self._escaped(values)
@@ -103,9 +119,9 @@ class CopyText:
         needed = pc.or_(pc.match_substring_regex(values, f"[{special}]{end}"), pc.equal(values, self.null))
         return pc.if_else(needed, quoted, values)
 
-    def _lines(self, written: Sequence[pa.StringArray]) -> bytes:
+    def _lines(self, written: Sequence[pa.StringArray]) -> pa.StringArray:
         joined = pc.binary_join_element_wise(*written, self.delimiter)
-        return _data(pc.binary_join_element_wise(joined, "\n", ""))
+        return pc.binary_join_element_wise(joined, "\n", "")
 
 
 _BACKSLASHED = (
@@ -133,13 +149,13 @@ def _of_one_size(records: np.ndarray) -> pa.BinaryArray:
     return pa.Array.from_buffers(pa.binary(), len(records), [None, pa.py_buffer(offsets), pa.py_buffer(records)])
 
 
-def _joined(parts: Sequence[pa.BinaryArray]) -> bytes:
-    return _data(pc.binary_join_element_wise(*parts, _NOTHING)) if len(parts) > 1 else _data(parts[0])
+def _joined(parts: Sequence[pa.BinaryArray]) -> pa.BinaryArray:
+    return pc.binary_join_element_wise(*parts, _NOTHING) if len(parts) > 1 else parts[0]
 
 
-def _data(joined: pa.Array) -> bytes:
+def data_of(written: pa.Array) -> bytes:
     """All values of an array, one behind the other."""
-    if not len(joined):
+    if not len(written) or written.buffers()[2] is None:
         return b""
-    offsets = np.frombuffer(joined.buffers()[1], np.int32)[joined.offset : joined.offset + len(joined) + 1]
-    return bytes(memoryview(joined.buffers()[2])[offsets[0] : offsets[-1]])
+    offsets = np.frombuffer(written.buffers()[1], np.int32)[written.offset : written.offset + len(written) + 1]
+    return bytes(memoryview(written.buffers()[2])[offsets[0] : offsets[-1]])

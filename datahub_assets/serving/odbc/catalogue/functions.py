@@ -85,10 +85,12 @@ def macros() -> Mapping[str, str]:
     return found
 
 
-def _looked_up(kind: str, part: str = "0") -> str:
+def _looked_up(kind: str, part: str = "0", ignored: str = "") -> str:
+    """The text of a number. An argument that means nothing here stays in the statement: it may be a parameter."""
+    kept = f" AND ({ignored} IS NULL OR true)" if ignored else ""
     return (
         f"(SELECT max(dh_text) FROM pg_catalog.dh_lookup WHERE dh_kind = '{kind}' AND dh_oid = CAST($1 AS UINTEGER) "
-        f"AND dh_part = {part})"
+        f"AND dh_part = {part}{kept})"
     )
 
 
@@ -103,14 +105,17 @@ def _found(kind: str) -> str:
 
 
 LOOKUPS: Mapping[tuple[str, int], str] = {
-    ("obj_description", 1): _looked_up("comment"), ("obj_description", 2): _looked_up("comment"),
+    ("obj_description", 1): _looked_up("comment"),
+    ("obj_description", 2): _looked_up("comment", ignored="$2"),
     ("col_description", 2): _looked_up("comment", "CAST($2 AS INTEGER)"),
-    ("pg_get_constraintdef", 1): _looked_up("constraint"), ("pg_get_constraintdef", 2): _looked_up("constraint"),
-    ("pg_get_indexdef", 1): _looked_up("index"), ("pg_get_indexdef", 3): _looked_up("index", "CAST($2 AS INTEGER)"),
-    ("to_regclass", 1): _found("class"), ("to_regtype", 1): _found("type"), ("to_regnamespace", 1): _found("namespace"),
+    ("pg_get_constraintdef", 1): _looked_up("constraint"),
+    ("pg_get_constraintdef", 2): _looked_up("constraint", ignored="$2"),
+    ("pg_get_indexdef", 1): _looked_up("index"),
+    ("pg_get_indexdef", 2): _looked_up("index", ignored="$2"),
+    ("pg_get_indexdef", 3): _looked_up("index", "CAST($2 AS INTEGER)", "$3"),
     ("current_setting", 1): "(SELECT max(setting) FROM pg_catalog.pg_settings WHERE name = CAST($1 AS VARCHAR))",
-    ("dh_class_name", 1): _looked_up("class"), ("dh_type_name", 1): _looked_up("type"),
-    ("dh_namespace_name", 1): _looked_up("namespace"), ("dh_class_oid", 1): _found("class"),
-    ("dh_type_oid", 1): _found("type"), ("dh_namespace_oid", 1): _found("namespace"),
-}  # fmt: skip
+    **{(f"to_reg{name}", 1): _found(name) for name in ("class", "type", "namespace")},
+    **{(f"dh_{name}_oid", 1): _found(name) for name in ("class", "type", "namespace")},
+    **{(f"dh_{name}_name", 1): _looked_up(name) for name in ("class", "type", "namespace")},
+}
 """Name and number of arguments → SQL with ``$1``, ``$2`` in their places."""

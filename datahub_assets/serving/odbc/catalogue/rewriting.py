@@ -28,6 +28,13 @@ _OPERATORS = {"~": ("regexp_matches", "", False), "!~": ("regexp_matches", "", T
               "~*": ("regexp_matches", "i", False), "!~*": ("regexp_matches", "i", True)}  # fmt: skip
 _TABLE_FUNCTIONS = {"pg_get_keywords": "pg_get_keywords", "pg_show_all_settings": "pg_settings",
                     "pg_timezone_names": "pg_timezone_names", "pg_options_to_table": "pg_options_to_table"}  # fmt: skip
+_RENAMED = {
+    "json_build_object": "json_object", "jsonb_build_object": "json_object", "json_build_array": "json_array",
+    "jsonb_build_array": "json_array", "json_agg": "json_group_array", "jsonb_agg": "json_group_array",
+    "json_object_agg": "json_group_object", "jsonb_object_agg": "json_group_object", "to_jsonb": "to_json",
+}  # fmt: skip
+_PROCEDURES = {"typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze", "typsubscript"}
+"""Columns that name a function; none is ``-`` as a text, and 0 as a number."""
 _SYSTEM_COLUMNS = {"tableoid", "xmin", "xmax", "cmin", "cmax"}
 EXACT_ENOUGH = "DECIMAL(38,10)"
 """What ``numeric`` without digits is: DuckDB would take three digits behind the point."""
@@ -46,6 +53,8 @@ def rewrite(session: Session, statement: Node) -> None:
                 _word(session, node)
             case "COLLATE" if "default" in str(node.get("collation")) or "pg_catalog" in str(node.get("collation")):
                 _become(node, node["child"])
+            case "COMPARISON":
+                _compared(node)
             case "OPERATOR" if node["type"] == "ARRAY_EXTRACT" and _is_vector(node["children"][0]):
                 _become(node, _call("dh_vector_item", *node["children"]))
             case "TABLE_FUNCTION":
@@ -106,6 +115,15 @@ def _list(text: str) -> Node:
     return {"class": "OPERATOR", "type": "ARRAY_CONSTRUCTOR", "alias": "", "children": children}
 
 
+def _compared(node: Node) -> None:
+    """A function compared with the number 0 is compared with none."""
+    for side, other in (("left", "right"), ("right", "left")):
+        names = node[side].get("column_names") or [""]
+        value = constant_of(node[other])
+        if names[-1].lower() in _PROCEDURES and (value.get("kind"), value.get("text")) == ("INTEGER", "0"):
+            node[other] = literal("STRING", "-")
+
+
 # -- functions -----------------------------------------------------------------------------------------------------------
 
 
@@ -117,6 +135,8 @@ def _function(session: Session, field: str, node: Node) -> None:
         _become(
             node, {"class": "OPERATOR", "type": "OPERATOR_NOT", "alias": "", "children": [call]} if negated else call
         )
+    elif name in _RENAMED:
+        node.update(function_name=_RENAMED[name], schema="", qualified_name={"path": [_RENAMED[name]]})
     elif name == "_pg_expandarray":
         _become(node, _call("unnest", _call("dh_expanded", *arguments)))
     elif name in {"current_setting", "set_config"}:

@@ -15,10 +15,9 @@ _OTHERS = """
 """
 """OID, name, size, OID of its arrays, category and kind of the types that no answer has and that tools look for all the same."""
 _RECEIVED = """
-    bool bytea char date float4 float8 int2 int4 int8 json name numeric oid text varchar bpchar xml jsonb record void unknown
-    money bit varbit xid cid tid
+    bool bytea char float4 float8 int2 int4 int8 name oid text varchar bpchar xid cid tid unknown int2vector oidvector
 """
-"""Types whose functions have names without an underscore: int4in, but uuid_in."""
+"""Types whose functions have names without an underscore: int4in, but date_in."""
 _ALIASES = {
     "bool": "boolean", "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real",
     "float8": "double precision", "varchar": "character varying", "bpchar": "character", "char": '"char"',

@@ -155,10 +155,10 @@ def test_copy_is_what_postgresql_writes(
             expected = b"".join(bytes(part) for part in copy)
         batch = pa.record_batch({"v": column(duck, expressions), "i": pa.array(range(len(expressions)), pa.int32())})
         if form == "binary":
-            assert rows.BINARY_HEAD + rows.copy_binary(batch) + rows.BINARY_END == expected
+            assert rows.BINARY_HEAD + rows.data_of(rows.copy_binary(batch)) + rows.BINARY_END == expected
         else:
             asked = rows.CopyText(csv=True, delimiter=",", null="") if form == "csv" else rows.CopyText()
-            assert asked.rows(batch, "UTC") == expected
+            assert rows.data_of(asked.rows(batch, "UTC")) == expected
 
 
 def test_csv_is_written_as_asked(oracle: "psycopg.Connection[Any]") -> None:
@@ -169,7 +169,7 @@ def test_csv_is_written_as_asked(oracle: "psycopg.Connection[Any]") -> None:
         expected = b"".join(bytes(part) for part in copy)
     asked = rows.CopyText(True, ";", "NA", True, "'", "\\", frozenset({"b"}))
     batch = pa.record_batch({"a": ["a;b", "NA", "c\\d"], "b": ["x'y", None, "e"]})
-    assert asked.head(["a", "b"]) + asked.rows(batch, "UTC") == expected
+    assert rows.data_of(asked.head(["a", "b"])) + rows.data_of(asked.rows(batch, "UTC")) == expected
 
 
 decimals = st.integers(-(10**38) + 1, 10**38 - 1)
