@@ -115,14 +115,14 @@ def rebuild(
     """
     settings = settings_of(ctx)
     if into is not None:
-        settings = settings.model_copy(update={"tables_folder": into.absolute()})
+        settings = settings.model_copy(update={"tables_folder": into.absolute(), "table_store": "embedded"})
     from datahub_assets.operations.hub import Hub
-    from datahub_assets.operations.rebuild import Verdict, require_empty
+    from datahub_assets.operations.rebuild import Verdict, place, require_empty
     from datahub_assets.operations.rebuild import rebuild as rebuilt
 
     hub = Hub.open(settings)
     copied = require_empty(hub)
-    confirm(f"Rebuild {copied} log entries and all tables in {settings.tables}?", yes)
+    confirm(f"Rebuild {copied} log entries and all tables in {place(hub)}?", yes)
     with working("rebuilding") as bar:
         bar.expect(copied)
         made: list[Verdict] = []
@@ -135,7 +135,7 @@ def rebuild(
         _REBUILT, rows, form, empty=f"{copied} entries and {len(made)} changes rebuilt, every digest is as it was."
     )
     if into is not None:
-        say(f'To use them: tables_folder = "{into.absolute()}" in datahub.toml.')
+        say(f'To use them: table_store = "embedded" and tables_folder = "{into.absolute()}" in datahub.toml.')
     if different:
         say(f"{len(made)} changes rebuilt, {len(different)} with another result", style="red")
         raise typer.Exit(1)

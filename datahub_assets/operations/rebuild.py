@@ -57,8 +57,8 @@ def require_empty(hub: Hub) -> int:
     tables = hub.tables.tables()
     if tables:
         raise DeclarationError(
-            "Tables are there", where=str(hub.settings.tables), got=f"{len(tables)} tables", expected="none",
-            remedy="Move them away, or rebuild beside them with --into",
+            "Tables are there", where=place(hub), got=f"{len(tables)} tables", expected="none",
+            remedy="Move them away, or rebuild beside them with --into; in HBase drop them, or set another hbase.table_prefix",
         )  # fmt: skip
     count = sum(1 for _ in hub.files.list("vault/log"))
     if not count:
@@ -69,8 +69,17 @@ def require_empty(hub: Hub) -> int:
     return count
 
 
+def place(hub: Hub) -> str:
+    """Where the hub's tables are, for people."""
+    settings = hub.settings
+    return str(settings.tables) if settings.table_store == "embedded" else f"HBase, {settings.hbase.table_prefix}*"
+
+
 def rebuild(hub: Hub) -> Generator[Rebuilt, None, None]:
     """Entry by entry the hub's tables come into being, beside their place; when the iterator ends they are in it.
+
+    In HBase, which cannot rename, they come into being in their place: nobody should read until the iterator ends, and what
+    a rebuild that died has left has to be dropped before the next.
 
     Args:
         hub: opened where the tables shall be; there are none yet (``require_empty``).
@@ -78,6 +87,9 @@ def rebuild(hub: Hub) -> Generator[Rebuilt, None, None]:
     Raises:
         StoreCorrupt: the vault lacks an entry in the middle, or a delivery.
     """
+    if hub.settings.table_store != "embedded":
+        yield from _Rebuild(hub).run()
+        return
     place = hub.settings.tables
     staging = place.with_name(f"{place.name}.rebuilding")
     shutil.rmtree(staging, ignore_errors=True)

@@ -3,9 +3,10 @@
 What is committed is the log's business: everything here is told which write id to read. Bytes are ``hbase_format``'s.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,11 @@ from datahub_assets.history.digest import EMPTY, Digest, Hashes, digest_of_hashe
 from datahub_assets.history.snapshot import Counts, count_differences
 from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.stores.ahead import ahead
+from datahub_assets.stores.side_by_side import side_by_side
 from datahub_assets.stores.tables.interface import CellRows, Rows, TableStore
 
+READ_AHEAD = 64 << 20
+"""Bytes of decoded rows of a salted table that may wait for their turn."""
 Contracts = Callable[[str], Mapping[int, Contract]]
 
 
@@ -149,20 +153,26 @@ class StructuredStore:
         *,
         with_write_id: bool = False,
     ) -> Iterator[pa.Table]:
+        decoded = partial(self._range, contract, columns, with_write_id)
+        scans = [partial(decoded, start, stop) for start, stop in ranges]
+        yield from side_by_side(scans, self._tables.scans_at_once, lambda table: table.nbytes, READ_AHEAD)
+
+    def _range(
+        self, contract: Contract, columns: Sequence[str] | None, with_write_id: bool, start: bytes, stop: bytes
+    ) -> Generator[pa.Table, None, None]:
         contracts, salt = self._contracts(contract.dataset), self._options(contract.dataset).salt_buckets
         table = table_name(contract.dataset)
-        for start, stop in ranges:
-            if contract.layout is RowLayout.CELLS:
-                names = cell_columns(contracts.values(), contract, columns)
-                for rows in self._tables.scan_cells(table, start, stop, names):
-                    yield decode_cell_batch(
-                        contracts, contract, rows.keys, rows.columns, salt, columns, with_write_id=with_write_id
-                    )
-            else:
-                for page in self._tables.scan(table, start, stop):
-                    yield decode_batch(
-                        contracts, contract, page.keys, page.values, salt, columns, with_write_id=with_write_id
-                    )
+        if contract.layout is RowLayout.CELLS:
+            names = cell_columns(contracts.values(), contract, columns)
+            for rows in self._tables.scan_cells(table, start, stop, names):
+                yield decode_cell_batch(
+                    contracts, contract, rows.keys, rows.columns, salt, columns, with_write_id=with_write_id
+                )
+        else:
+            for page in self._tables.scan(table, start, stop):
+                yield decode_batch(
+                    contracts, contract, page.keys, page.values, salt, columns, with_write_id=with_write_id
+                )
 
 
 def table_name(dataset: str) -> str:

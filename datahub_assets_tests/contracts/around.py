@@ -17,6 +17,10 @@ class Around:
     def __init__(self, store: TableStore) -> None:
         self.store = store
 
+    @property
+    def scans_at_once(self) -> int:
+        return self.store.scans_at_once
+
     def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         return self.store.write(table, batches)
 

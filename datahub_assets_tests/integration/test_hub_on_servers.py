@@ -19,7 +19,7 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.maintain import expiring, maintain_all
 from datahub_assets.operations.project import project
 from datahub_assets.operations.rebuild import rebuild
-from datahub_assets.settings import load
+from datahub_assets.settings import TableStoreName, load
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets_tests.hadoop.server import Hadoop
 from datahub_assets_tests.hubs import done, open_hub
@@ -127,9 +127,9 @@ def dropped(hub: Hub) -> dict[str, bytes]:
     return {path: hub.files.read(path) for path in hub.files.list("drops")}
 
 
-def beginning(home: Path, root: str | None) -> Hub:
+def beginning(home: Path, root: str | None, tables: TableStoreName | None = None) -> Hub:
     """The demo's first days, loaded without Dagster."""
-    settings = prepare(home, root)
+    settings = prepare(home, root, tables)
     settings.set_clock(BEGINNING)
     hub = Hub.open(settings, actor="demo")
     for wave in waves(file for file in provider_files() if file.arrives_at <= BEGINNING):

@@ -45,6 +45,8 @@ _INHERITED: list[object] = []
 class EmbeddedTableStore:
     """Tables in SQLite files below one local folder. Safe for many threads and processes of one machine."""
 
+    scans_at_once = 1  # Python's lock lets one thread take rows from SQLite at a time
+
     def __init__(self, folder: Path) -> None:
         """Use (and make) the folder.
 

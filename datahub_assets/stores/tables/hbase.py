@@ -55,6 +55,11 @@ class HBaseTableStore:
         self._seen: set[str] = set()
         self._row_bytes: dict[tuple[str, tuple[bytes, ...]], int] = {}
 
+    @property
+    def scans_at_once(self) -> int:
+        """See ``TableStore.scans_at_once``."""
+        return self.options.read_connections
+
     def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         """See ``TableStore.write``."""
         total = 0

@@ -49,6 +49,11 @@ class TableStore(Protocol):
         StoreCorrupt: the store's own structures are damaged.
     """
 
+    @property
+    def scans_at_once(self) -> int:
+        """How many scans one reader had better read side by side; 1 where that gains nothing."""
+        ...
+
     def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         """All rows are durable when this returns; returns how many there were. Keys may come in any order.
 
