@@ -10,7 +10,20 @@ import typer
 from typer.core import TyperGroup
 
 from datahub_assets import __version__
-from datahub_assets.cli import catalogue, cuts, extracts, landing, log, rejects, status, tables, upkeep, usage, users
+from datahub_assets.cli import (
+    catalogue,
+    cuts,
+    extracts,
+    landing,
+    log,
+    rejects,
+    serve,
+    status,
+    tables,
+    upkeep,
+    usage,
+    users,
+)
 from datahub_assets.cli.demo import demo
 from datahub_assets.cli.new_hub import init
 from datahub_assets.cli.opening import Chosen
@@ -100,6 +113,7 @@ app.add_typer(cuts.app, name="cuts")
 app.add_typer(rejects.app, name="rejects")
 app.command(name="status")(status.status)
 app.command()(status.reconcile)
+app.add_typer(serve.app, name="serve")
 app.add_typer(users.app, name="users")
 app.command()(usage.usage)
 app.command()(upkeep.maintain)

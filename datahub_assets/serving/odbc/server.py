@@ -7,6 +7,7 @@ a client that reads slowly stops its own statement and nobody else's.
 import asyncio
 import logging
 import secrets
+import signal
 import socket
 import ssl
 from collections import Counter
@@ -194,3 +195,11 @@ async def serve(server: Server, stop: asyncio.Event, started: Callable[[], None]
         await stop.wait()
     finally:
         await server.stop()
+
+
+async def serve_until_told(server: Server, started: Callable[[], None] = lambda: None) -> None:
+    """Serves until the process is asked to stop (SIGTERM, SIGINT)."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(server, stop, started)
