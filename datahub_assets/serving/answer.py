@@ -77,12 +77,17 @@ class Streamed(Answer):
         super().__init__(tag, moment, pa.schema([]), iter(()))
 
     def start(self, connection: duckdb.DuckDBPyConnection, sql: str, batch_rows: int) -> None:
-        """The statement is bound and ready to give rows; ``schema`` is known."""
+        """The statement is bound and ready to give rows; ``schema`` is known. With ``batch_rows`` 0 it only is bound."""
         self._running.interrupt = connection.interrupt
         self._running.abandon = lambda: self._end("cancelled", self._running.stopped)
         with self._running.turn(), self._translated():
-            self._reader = connection.sql(sql).to_arrow_reader(batch_rows)
-            self.schema = self._reader.schema
+            relation = connection.sql(sql)
+            if batch_rows:
+                self._reader = relation.to_arrow_reader(batch_rows)
+                self.schema = self._reader.schema
+            else:
+                types = relation.limit(0).to_arrow_table().schema.types  # a limit may rename columns that come twice
+                self.schema = pa.schema(list(zip(relation.columns, types, strict=True)))
 
     def next_batch(self) -> pa.RecordBatch | None:
         """See ``Answer.next_batch``."""

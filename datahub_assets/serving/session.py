@@ -166,7 +166,7 @@ class Session:
         given = {str(i): name for i, name in enumerate(types, start=1) if name}
         moment = self.moment()
         prepared, found = self._preparation(moment).describe(sql, given)
-        with self._run(prepared, moment, 1) as answer:
+        with self._run(prepared, moment, 0) as answer:
             return Description(answer.schema, found)
 
     def cancel(self) -> None:

@@ -1,5 +1,6 @@
 """Sessions: what a statement reads, as of when, in which form; what describes it before; and what it may hold on to."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -184,8 +185,29 @@ def test_description_tells_columns_and_parameters_before_there_are_values(served
     assert described.parameters == {"1": "DATE", "2": "DECIMAL(18,4)", "3": "VARCHAR", "4": "integer", "5": "BIGINT"}
     assert served.session("ann").describe("SELECT $1").parameters == {"1": None}
     assert served.session("ann").describe("SHOW datahub.position").schema.names == ["position"]
+    twice = served.session("ann").describe("SELECT ticker, ticker, 1 AS ticker FROM px.prices")
+    assert [(field.name, str(field.type)) for field in twice.schema] == [
+        ("ticker", "string"), ("ticker", "string"), ("ticker", "int32")
+    ]  # fmt: skip
+    for sql in (
+        "EXPLAIN SELECT * FROM px.prices",
+        "SHOW TABLES",
+        "DESCRIBE px.prices",
+        "VALUES (1, 'a')",
+        "SUMMARIZE px.prices",
+    ):
+        with served.session("ann").execute(sql) as answer:
+            assert served.session("ann").describe(sql).schema == answer.schema
     with pytest.raises(refusals.NoSuchRelation):
         served.session("bob").describe("SELECT * FROM idx.members WHERE ticker = $1")
+
+
+def test_description_computes_nothing(served: Served) -> None:
+    """Clients describe what they then execute: it must not cost twice."""
+    start = time.monotonic()
+    endless = "SELECT count(*) AS n FROM range(100000000) a, range(1000000) b"
+    assert served.session("ann").describe(endless).schema.names == ["n"]
+    assert time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize(
