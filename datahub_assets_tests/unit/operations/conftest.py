@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.operations.hub import Hub
-from datahub_assets_tests.unit.operations.small_hub import make_story, open_hub
+from datahub_assets_tests.hubs import open_hub
+from datahub_assets_tests.unit.operations.story import make_story
 
 
 @pytest.fixture(scope="session")

@@ -11,16 +11,8 @@ from datahub_assets.operations.backup import back_up
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.reconcile import reconcile
 from datahub_assets.settings import SETTINGS_FILE, load
-from datahub_assets_tests.unit.operations.small_hub import (
-    ISSUERS,
-    PRICES,
-    REPORT,
-    answers,
-    land,
-    open_hub,
-    prices,
-    stored_bytes,
-)
+from datahub_assets_tests.hubs import INSTRUMENTS, PRICES, open_hub
+from datahub_assets_tests.unit.operations.story import REPORT, answers, arrives, stored_bytes
 
 
 @pytest.mark.parametrize("link", [True, False])
@@ -35,7 +27,7 @@ def test_backup_lives_on_by_itself(story: Hub, tmp_path: Path) -> None:
     """The copy takes deliveries of its own, and neither hub sees the other's."""
     back_up(story, tmp_path / "copy")
     said, copy = answers(story), open_hub(tmp_path / "copy")
-    land(copy, prices("2024-01-09", A=3), "2024-01-09")
+    arrives(copy, PRICES, "2024-01-09", A=3)
     assert copy.log.last() == 18
     assert story.log.last() == 15
     assert answers(open_hub(story.settings.home)) == said
@@ -45,7 +37,7 @@ def test_backup_again_copies_only_what_is_new(story: Hub, tmp_path: Path) -> Non
     """A backup is brought up to date: files that are there are not copied, and it answers for the new positions."""
     first = back_up(story, tmp_path / "copy")
     assert back_up(story, tmp_path / "copy").new_files == 0
-    land(story, prices("2024-01-09", A=3), "2024-01-09")
+    arrives(story, PRICES, "2024-01-09", A=3)
     second = back_up(story, tmp_path / "copy")
     assert 0 < second.new_files == second.files - first.files
     assert answers(open_hub(tmp_path / "copy")) == answers(story)
@@ -69,7 +61,7 @@ def test_backup_while_deliveries_arrive_is_whole(story: Hub, tmp_path: Path) -> 
         for number in range(200):
             if stop.is_set():
                 break
-            land(hub, prices("2024-01-09", A=number + 1), "2024-01-09")
+            arrives(hub, PRICES, "2024-01-09", A=number + 1)
 
     writer = threading.Thread(target=deliver)
     writer.start()
@@ -79,7 +71,9 @@ def test_backup_while_deliveries_arrive_is_whole(story: Hub, tmp_path: Path) -> 
             positions.append(back_up(story, tmp_path / f"copy{number}").position)
             copy = open_hub(tmp_path / f"copy{number}")
             assert copy.log.last() == positions[-1]
-            found = [one for dataset in (PRICES, ISSUERS, REPORT) for one in reconcile(copy, dataset, positions[-1])]
+            found = [
+                one for dataset in (PRICES, INSTRUMENTS, REPORT) for one in reconcile(copy, dataset, positions[-1])
+            ]
             assert [one.finding for one in found if not one.equal] == []
     finally:
         stop.set()

@@ -9,7 +9,8 @@ from datahub_assets.history.log import Retention
 from datahub_assets.operations.cuts import create_cut
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.read import position_of
-from datahub_assets_tests.unit.operations.small_hub import PRICES, rows
+from datahub_assets_tests.hubs import PRICES
+from datahub_assets_tests.unit.operations.story import rows
 
 
 def test_cut_reads_as_its_position(story: Hub) -> None:

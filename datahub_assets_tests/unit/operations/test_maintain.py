@@ -16,18 +16,8 @@ from datahub_assets.operations.stale import stale_extract
 from datahub_assets.operations.sweep import dead
 from datahub_assets.stores.tables.interface import Rows
 from datahub_assets.stores.vault import log_path
-from datahub_assets_tests.unit.operations.small_hub import (
-    ISSUERS,
-    PRICES,
-    REPORT,
-    answers,
-    issuers,
-    land,
-    noon,
-    prices,
-    rows,
-    stored_bytes,
-)
+from datahub_assets_tests.hubs import INSTRUMENTS, PRICES
+from datahub_assets_tests.unit.operations.story import REPORT, answers, arrives, noon, rows, stored_bytes
 
 
 def _run(hub: Hub, plan: Sequence[Expiring] = ()) -> list[Done]:
@@ -57,7 +47,9 @@ def test_maintain_removes_orphans_older_than_their_scope(story: Hub) -> None:
     assert answers(story) == said
 
 
-@pytest.mark.parametrize(("dataset", "partition"), [(PRICES, "2024-01-02"), (PRICES, "2024-02-01"), (ISSUERS, None)])
+@pytest.mark.parametrize(
+    ("dataset", "partition"), [(PRICES, "2024-01-02"), (PRICES, "2024-02-01"), (INSTRUMENTS, None)]
+)
 def test_maintain_leaves_what_a_running_writer_may_still_commit(
     story: Hub, dataset: str, partition: str | None
 ) -> None:
@@ -76,11 +68,11 @@ def _rows_of(hub: Hub, day: date) -> pa.Table:
 
 def test_maintain_removes_bitemporal_orphans_after_a_newer_commit(story: Hub) -> None:
     """A bitemporal dataset is one scope: its orphans go with its next commit, row by row."""
-    _orphan(story, ISSUERS, None, story.log.draw(f"write_id {ISSUERS}"))
-    assert list(dead(story, ISSUERS, 0, [])) == []
+    _orphan(story, INSTRUMENTS, None, story.log.draw(f"write_id {INSTRUMENTS}"))
+    assert list(dead(story, INSTRUMENTS, 0, [])) == []
     said = answers(story)
-    land(story, issuers("2024-01-09", A="Alpha Holding", B="Beta", C="Gamma"), "2024-01-09")
-    assert sum(one.remove() for one in dead(story, ISSUERS, 0, [])) > 0
+    arrives(story, INSTRUMENTS, "2024-01-09", A="AlphaHolding", B="Beta", C="Gamma")
+    assert sum(one.remove() for one in dead(story, INSTRUMENTS, 0, [])) > 0
     assert answers(story, range(16)) == said
 
 
@@ -94,7 +86,7 @@ def test_maintain_lets_superseded_versions_go_after_their_time(story: Hub) -> No
     _run(later, plan)
     after = answers(later, range(16))
     for (position, dataset), answer in said.items():
-        kept = position >= floor or dataset == ISSUERS
+        kept = position >= floor or dataset == INSTRUMENTS
         assert after[position, dataset] == (answer if kept else "Versions no longer kept"), (position, dataset)
     assert not list(later.structured.read(later.contract(PRICES), "2024-01-02", 1))
 
@@ -103,7 +95,7 @@ def test_maintain_keeps_what_a_cut_needs(story: Hub) -> None:
     """A cut stays readable for good, whatever retention says."""
     create_cut(story, "eod", 4)
     later = story.at(noon("2024-06-01"))
-    said = {dataset: rows(later, dataset, 4) for dataset in (PRICES, ISSUERS, REPORT)}
+    said = {dataset: rows(later, dataset, 4) for dataset in (PRICES, INSTRUMENTS, REPORT)}
     _run(later, expiring(later))
     assert {dataset: rows(later, dataset, 4) for dataset in said} == said
     assert answers(later, [9])[9, PRICES] == "Versions no longer kept"
@@ -111,13 +103,13 @@ def test_maintain_keeps_what_a_cut_needs(story: Hub) -> None:
 
 def test_maintain_removes_superseded_bitemporal_versions(story: Hub) -> None:
     """Of each key and start the versions that no position above the floor reads go; what stands is as it was."""
-    land(story, issuers("2024-01-01", A="Alfa", B="Beta"), "2024-01-09")  # a correction: same keys and starts
+    arrives(story, INSTRUMENTS, "2024-01-01", at="2024-01-09", A="Alfa", B="Beta")  # a correction: same keys and starts
     later = story.at(noon("2024-06-01"))
-    before, newest = len(stored_bytes(later)["example.issuers"]), rows(later, ISSUERS)
+    before, newest = len(stored_bytes(later)["ref.instruments"]), rows(later, INSTRUMENTS)
     _run(later, expiring(later))
-    assert len(stored_bytes(later)["example.issuers"]) < before
-    assert rows(later, ISSUERS) == newest
-    assert all(one.equal for one in reconcile(later, ISSUERS, later.log.last()))
+    assert len(stored_bytes(later)["ref.instruments"]) < before
+    assert rows(later, INSTRUMENTS) == newest
+    assert all(one.equal for one in reconcile(later, INSTRUMENTS, later.log.last()))
 
 
 def test_maintain_finishes_what_a_killed_run_began(story: Hub) -> None:
@@ -156,8 +148,8 @@ def _month(hub: Hub) -> Hub:
     """Ten days of January and one of February."""
     for number in range(10):
         day = (date(2024, 1, 10) + timedelta(number + number // 3 * 4)).isoformat()
-        land(hub, prices(day, A=number + 1), day)
-    land(hub, prices("2024-02-15", A=9), "2024-02-15")
+        arrives(hub, PRICES, day, A=number + 1)
+    arrives(hub, PRICES, "2024-02-15", A=9)
     return hub
 
 
@@ -179,8 +171,8 @@ def test_compaction_leaves_a_correction_alone(story: Hub) -> None:
     """A partition corrected after compaction reads its own file, the others the compacted one."""
     hub = _month(story)
     list(compact(hub, REPORT))
-    land(hub, prices("2024-01-10", A=77), "2024-02-20")
-    found = {row["business_date"]: row["price"] for row in rows(hub, REPORT) if row["isin"] == "A"}
+    arrives(hub, PRICES, "2024-01-10", at="2024-02-20", A=77)
+    found = {row["business_date"]: row["price"] for row in rows(hub, REPORT) if row["ticker"] == "A"}
     assert (found[date(2024, 1, 10)], found[date(2024, 1, 11)]) == (77, 2)
     assert [one.dataset for one in project(hub)] == [REPORT]
 

@@ -12,17 +12,14 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.maintain import compact, expiring, maintain_all
 from datahub_assets.operations.rebuild import Verdict, rebuild, require_empty
 from datahub_assets_tests import hubs
-from datahub_assets_tests.unit.operations.small_hub import (
-    CATALOGUE,
-    PRICES,
+from datahub_assets_tests.hubs import INSTRUMENTS, PRICES, open_hub
+from datahub_assets_tests.unit.operations.story import (
     REPORT,
+    REPORT_DECLARED,
     answers,
-    issuers,
-    land,
-    land_any,
+    arrives,
+    arrives_broken,
     noon,
-    open_hub,
-    prices,
     rows,
     stored_bytes,
 )
@@ -93,11 +90,11 @@ def test_rebuild_that_was_killed_is_begun_again(story: Hub) -> None:
 
 def test_rebuild_takes_deliveries_afterwards(story: Hub) -> None:
     """The rebuilt hub goes on: new write ids are above all that were ever drawn for what lies in the vault."""
-    refused = land_any(story, prices("2024-01-09", A=-1, B=-1), "2024-01-09")
+    refused = arrives_broken(story, PRICES, "2024-01-09", A=-1, B=-1)
     assert any(step.error for step in refused)
     hub, _ = _rebuilt(_lose_tables(story))
-    land_any(hub, prices("2024-01-09", A=-2, B=-2), "2024-01-10")
-    land(hub, prices("2024-01-09", A=1, B=2), "2024-01-11")
+    arrives_broken(hub, PRICES, "2024-01-09", at="2024-01-10", A=-2, B=-2)
+    arrives(hub, PRICES, "2024-01-09", at="2024-01-11", A=1, B=2)
     assert len(rows(hub, PRICES, day="2024-01-09")) == 2
 
 
@@ -105,9 +102,9 @@ def test_rebuild_makes_missing_extract_files_again(story: Hub) -> None:
     """Extracts that were lost come back with the same bytes, from the inputs they had: superseded ones and compacted ones too."""
     for day in range(8, 20):
         if date(2024, 1, day).weekday() < 5:
-            land(story, prices(f"2024-01-{day:02d}", A=day), f"2024-01-{day:02d}")
-    land(story, issuers("2024-01-22", A="Omega"), "2024-01-22")
-    land(story, prices("2024-02-01", A=1), "2024-02-01")
+            arrives(story, PRICES, f"2024-01-{day:02d}", A=day)
+    arrives(story, INSTRUMENTS, "2024-01-22", A="Omega")
+    arrives(story, PRICES, "2024-02-01", A=1)
     assert list(compact(story, REPORT))
     said = answers(story)
     hub = _lose_tables(story)
@@ -130,10 +127,10 @@ def test_rebuild_after_retention_makes_only_what_is_readable(story: Hub) -> None
 
 def test_rebuild_parses_each_delivery_as_it_was_declared_then(story: Hub) -> None:
     """The provider's columns have other names today, and another delimiter: old files are read as they were received."""
-    text = CATALOGUE["prices.yaml"].replace('type: "decimal(12,4)"', 'source: other, type: "decimal(12,4)"')
-    text = text.replace("format: {type: csv}", 'format: {type: csv, delimiter: ";"}')
-    (story.settings.catalogue / "prices.yaml").write_text(text)
     said = answers(story)
+    price = {"name": "price", "type": "decimal(18,4)", "unit": "EUR", "source": "other"}
+    other = {"columns": hubs.columns(PRICES, also=[price]), "feed": {"format": {"delimiter": ";"}}}
+    hubs.redeclared(story, PRICES, **other)
     hub, verdicts = _rebuilt(_lose_tables(story))
     assert [verdict for verdict in verdicts if not verdict.equal] == []
     assert answers(hub) == said
@@ -169,8 +166,8 @@ def test_rebuild_says_which_extract_is_damaged(story: Hub) -> None:
     first.write_bytes(b"damaged")
     bytes_before = second.read_bytes()
     second.unlink()
-    text = CATALOGUE["report.yaml"].replace("SELECT p.business_date", "SELECT DISTINCT p.business_date")
-    (story.settings.catalogue / "report.yaml").write_text(text)
+    sql = REPORT_DECLARED["sql"].replace("SELECT p.business_date", "SELECT DISTINCT p.business_date")
+    hubs.write_declaration(story.settings.home, {**REPORT_DECLARED, "sql": sql})
     _, verdicts = _rebuilt(_lose_tables(story))
     different = {verdict.partition: verdict.why for verdict in verdicts if not verdict.equal}
     assert list(different) == ["2024-01-02"]

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.reconcile import Comparison, reconcile
-from datahub_assets_tests.unit.operations.small_hub import ISSUERS, PRICES, REPORT
+from datahub_assets_tests.hubs import INSTRUMENTS, PRICES
+from datahub_assets_tests.unit.operations.story import REPORT
 
 
 def _all(hub: Hub, position: int | None = None) -> dict[tuple[str, str | None], Comparison]:
     position = hub.log.last() if position is None else position
-    found = [one for dataset in (PRICES, ISSUERS, REPORT) for one in reconcile(hub, dataset, position)]
+    found = [one for dataset in (PRICES, INSTRUMENTS, REPORT) for one in reconcile(hub, dataset, position)]
     return {(one.dataset, one.partition): one for one in found}
 
 
@@ -28,9 +29,9 @@ def test_reconcile_counts_what_the_file_says(story: Hub) -> None:
 
 def test_reconcile_finds_rows_that_were_lost(story: Hub) -> None:
     """A row that left the table is found in that partition and in no other."""
-    page = next(story.tables.scan("example.prices", b"2024-01-03", b"2024-01-04"))
+    page = next(story.tables.scan("px.prices", b"2024-01-03", b"2024-01-04"))
     key = page.keys[0].as_py()
-    story.tables.delete_range("example.prices", key, key + b"\0")
+    story.tables.delete_range("px.prices", key, key + b"\0")
     found = _all(story)
     assert {place for place, one in found.items() if not one.equal} == {(PRICES, "2024-01-03")}
     assert found[PRICES, "2024-01-03"].rows_stored == 1
