@@ -17,7 +17,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from datahub_assets.catalogue.loading import DEMO_FOLDER
 from datahub_assets.errors import DeclarationError
+from datahub_assets.stores.landing_places import ON_ROOT, place_problems, place_url
 from datahub_assets.stores.roots import root_problems, root_url
+from datahub_assets.stores.sftp.options import SftpOptions
 from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
@@ -63,12 +65,18 @@ class Settings(BaseSettings):
         None, description="Catalogue files; home/catalogue, else the demo's, when left out."
     )
     landing_folder: Path | None = Field(None, description="Where providers drop files; home/landing when left out.")
+    landing_also: tuple[str, ...] = Field(
+        (),
+        description="More places where providers drop files, each with a folder a provider: folders, root:/folder, "
+        "webhdfs://…, sftp://user@host:port/folder.",
+    )
     root: str | None = Field(
         None,
         description="Vault, extracts and drops: a folder, file:///path, or webhdfs://user@host:port/path (also webhdfs+https) "
         "for HttpFS and WebHDFS; home/root when left out.",
     )
-    webhdfs: WebHdfsOptions = Field(default_factory=WebHdfsOptions, description="How a root by webhdfs:// is reached.")
+    webhdfs: WebHdfsOptions = Field(default_factory=WebHdfsOptions, description="How places by webhdfs:// are reached.")
+    sftp: SftpOptions = Field(default_factory=SftpOptions, description="How places by sftp:// are reached.")
     table_store: TableStoreName = Field(
         "embedded", description="Where tables and the commit log are: SQLite files in tables_folder, or HBase."
     )
@@ -94,6 +102,14 @@ class Settings(BaseSettings):
     def _known_timezone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"unknown time zone {value!r}, expected an IANA name such as Europe/Paris")
+        return value
+
+    @field_validator("landing_also")
+    @classmethod
+    def _known_places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        problems = [f"{place!r}: {problem}" for place in value for problem in place_problems(place)]
+        if problems:
+            raise ValueError("; ".join(problems))
         return value
 
     @field_validator("root")
@@ -127,6 +143,11 @@ class Settings(BaseSettings):
     def landing(self) -> Path:
         """Folder where providers drop files, one folder a provider."""
         return self.landing_folder or self.home / "landing"
+
+    @property
+    def landing_places(self) -> tuple[str, ...]:
+        """URLs of the places where files land beside ``landing``."""
+        return tuple(place_url(place, self.root_url, Path.cwd()) for place in self.landing_also)
 
     @property
     def root_url(self) -> str:
@@ -185,6 +206,11 @@ def _absolute(settings: Settings) -> dict[str, Path]:
     return {name: folder.absolute() for name, folder in folders.items() if folder is not None}
 
 
+def _from(folder: Path, place: object) -> str:
+    """A place of the settings file: a URL as it is, a folder from that of the file on."""
+    return str(place) if "://" in str(place) or str(place).startswith(ON_ROOT) else str(folder / str(place))
+
+
 def _refuse_unknown_variables() -> None:
     names = {name for name in os.environ if name.startswith("DATAHUB_")}
     unknown = sorted(
@@ -218,8 +244,10 @@ def load(home: Path | None = None) -> Settings:
         for name in FOLDERS:
             if name in given:
                 given[name] = folder / given[name]
-        if "root" in given and "://" not in str(given["root"]):
-            given["root"] = str(folder / str(given["root"]))
+        if "root" in given:
+            given["root"] = _from(folder, given["root"])
+        if isinstance(given.get("landing_also"), list):
+            given["landing_also"] = [_from(folder, place) for place in given["landing_also"]]
         settings = Settings(**{**given, "home": folder})
         return settings.model_copy(
             update={"home": folder, **_absolute(settings), "root": settings.root and settings.root_url}

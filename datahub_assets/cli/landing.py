@@ -132,7 +132,7 @@ def after(hub: "Hub", steps: "Sequence[Step]", form: Format, *, empty: str) -> N
     emit_records(_LANDED, [row for step in steps for row in _rows(step)], form, empty=empty)
     for step in steps:
         if step.error:
-            say(f"{step.dataset}: {step.error}", style="red")
+            say(f"{step.dataset or 'landing'}: {step.error}", style="red")
     changed = {change.dataset for step in steps if step.commit for change in step.commit.changes}
     extracts = sorted(changed & set(hub.catalogue.extracts))
     try:

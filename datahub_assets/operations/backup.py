@@ -33,7 +33,7 @@ MANIFEST = "backup.json"
 THREADS = 8
 FOLDERS = ("vault", "extracts", "drops")
 """Folders below the root that are copied: all that is immutable and not a projection."""
-_PLACES = re.compile(r"^\s*(catalogue_folder|landing_folder|root|tables_folder|iceberg_uri)\s*=")
+_PLACES = re.compile(r"^\s*(catalogue_folder|landing_folder|landing_also|root|tables_folder|iceberg_uri)\s*=")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def catch_up(
     tried = set() if tried is None else tried
     seen = look(hub)
     on_total(len(seen.ready) + len(seen.refused))
+    yield from (Step(None, error=error) for error in seen.unreachable)
     if hub.settings.history:
         yield from _finish(hub, tried)
     for refused in seen.refused:

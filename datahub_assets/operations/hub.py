@@ -25,6 +25,7 @@ from datahub_assets.stores.definitions import DefinitionStore
 from datahub_assets.stores.extracts import ExtractStore
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.landing import Landing
+from datahub_assets.stores.landing_places import open_landing
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.roots import open_files
 from datahub_assets.stores.structured import StructuredStore
@@ -64,7 +65,8 @@ class Hub:
         return cls(
             settings, catalogue, open_files(settings.root_url, settings.webhdfs),
             open_tables(settings.table_store, settings.tables, settings.hbase, partial(_form, catalogue)),
-            Landing(settings.landing), settings.now, actor or getpass.getuser(), run_id or f"cli-{uuid.uuid4().hex[:12]}",
+            open_landing(settings.landing, settings.landing_places, settings.webhdfs, settings.sftp), settings.now,
+            actor or getpass.getuser(), run_id or f"cli-{uuid.uuid4().hex[:12]}",
         )  # fmt: skip
 
     def at(self, instant: datetime) -> "Hub":

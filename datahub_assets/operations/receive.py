@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from datahub_assets.catalogue.calendars import previous_business_day
 from datahub_assets.catalogue.filename import FileIdentity, FilenamePattern
 from datahub_assets.catalogue.models import StructuredDataset
-from datahub_assets.errors import DatahubError, DeliveryMalformed, StoreConflict
+from datahub_assets.errors import DatahubError, DeliveryMalformed, StoreConflict, StoreUnavailable
 from datahub_assets.history.log import Delivery
 from datahub_assets.history.state import delivery_order
 from datahub_assets.operations.deliveries import telling
@@ -22,7 +22,6 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.plans import parse_plan
 from datahub_assets.parsing.archive import check_archive
 from datahub_assets.parsing.parse import contained_dates
-from datahub_assets.stores.files import chunks_of
 from datahub_assets.stores.landing import LandingFile
 
 
@@ -63,6 +62,8 @@ class Look:
     ready: tuple[Arrival, ...]
     waiting: tuple[LandingFile, ...]
     refused: tuple[Refused, ...]
+    unreachable: tuple[StoreUnavailable, ...] = ()
+    """Why places where files land could not be looked into."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ def look(hub: Hub, dataset: str | None = None) -> Look:
     Nothing is changed. With ``dataset`` only files of its feed are looked at.
     """
     feeds = _feeds(hub)
-    files = list(hub.landing.files())
+    unreachable: list[StoreUnavailable] = []
+    files = list(hub.landing.files(unreachable=unreachable.append))
+    if len(unreachable) > len(hub.landing.also):  # there is nothing else to look into
+        raise unreachable[0]
     names = {(file.provider, file.name) for file in files}
     found = [_classify(hub, file, feeds.get(file.provider, ()), names) for file in files]
     found = [
@@ -98,7 +102,8 @@ def look(hub: Hub, dataset: str | None = None) -> Look:
         for a, why in ambiguous.items()
     ]
     ready = sorted((a for a in arrivals if a not in ambiguous), key=lambda a: a.order)
-    return Look(tuple(ready), tuple(each for each in found if isinstance(each, LandingFile)), tuple(refused))
+    waiting = tuple(each for each in found if isinstance(each, LandingFile))
+    return Look(tuple(ready), waiting, tuple(refused), tuple(unreachable))
 
 
 def receive(hub: Hub, arrival: Arrival) -> Received:
@@ -109,7 +114,7 @@ def receive(hub: Hub, arrival: Arrival) -> Received:
     """
     declared = hub.catalogue.structured_dataset(arrival.dataset)
     try:
-        facts = hub.vault.keep(arrival.dataset, _chunks(arrival.file))
+        facts = hub.vault.keep(arrival.dataset, arrival.file.chunks())
     except FileNotFoundError:
         return Received(arrival.dataset, arrival.file.name, GONE, reason="another process took it")
     if not arrival.file.unchanged():
@@ -184,7 +189,7 @@ def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> 
     )
     reason = {**error.facts(), "feed": refused.dataset or "", "at": hub.clock().isoformat()}
     try:
-        kept = hub.vault.set_aside(refused.file.provider, refused.file.name, _chunks(refused.file), reason)
+        kept = hub.vault.set_aside(refused.file.provider, refused.file.name, refused.file.chunks(), reason)
     except FileNotFoundError:
         return Received(refused.dataset, refused.file.name, GONE, reason="another process took it")
     hub.landing.archive(refused.file, f"set-aside-{kept.sha256[:12]}")
@@ -272,11 +277,6 @@ def _ambiguous(arrivals: list[Arrival]) -> dict[Arrival, str]:
     }  # fmt: skip
 
 
-def _chunks(file: LandingFile) -> Iterable[bytes]:
-    with file.path.open("rb") as stream:
-        yield from chunks_of(stream)
-
-
 def _spoken_dates(hub: Hub, declared: StructuredDataset, delivery: Delivery) -> set[date]:
     """Days that the file's name and its rows tell; of a file of intervals whose name tells none the day it came, or the
     business date before.
@@ -331,7 +331,7 @@ def _finish(hub: Hub, file: LandingFile, delivery: Delivery) -> Received:
     hub.landing.archive(file, _receipt_name(delivery))
     control = hub.catalogue.structured_dataset(delivery.feed).feed.complete.control_file
     if control:
-        file.path.with_name(file.name + control).unlink(missing_ok=True)
+        hub.landing.remove_beside(file, control)
     return Received(delivery.feed, delivery.name, "repeated" if delivery.repeats else "received", delivery)
 
 

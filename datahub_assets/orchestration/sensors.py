@@ -45,6 +45,8 @@ def landing_sensor(context: dg.SensorEvaluationContext, hub: HubResource) -> dg.
         return dg.SkipReason("catching up")
     opened = hub.open("sensor landing")
     seen = look(opened)
+    if seen.unreachable and not seen.ready:
+        raise seen.unreachable[0]  # the tick fails, and its message says where to look
     if not seen.ready:
         waiting = f"; {len(seen.waiting)} files not complete yet" if seen.waiting else ""
         return dg.SkipReason(f"nothing complete in {opened.settings.landing}{waiting}")

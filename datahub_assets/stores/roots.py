@@ -6,12 +6,16 @@ webhdfs+https://hub@gateway:14000/hub   the same by TLS
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from datahub_assets.errors import DeclarationError
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
+
+if TYPE_CHECKING:
+    from datahub_assets.stores.webhdfs.filesystem import HubWebHDFS
 
 _REMOTE = ("webhdfs", "webhdfs+https")
 EXPECTED = "a folder, file:///path, webhdfs://user@host:port/path or webhdfs+https://…"
@@ -41,17 +45,24 @@ def open_files(url: str, options: WebHdfsOptions) -> FileStore:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return LocalFileStore(local_folder(url))
-    from datahub_assets.stores.remote_files import (
-        RemoteFileStore,  # a quarter of a second that a local hub does not need
-    )
-    from datahub_assets.stores.webhdfs.filesystem import HubWebHDFS
+    from datahub_assets.stores.remote_files import RemoteFileStore
 
     server = parts.netloc.rpartition("@")[2]  # who reads need not be who wrote: an address has no user
-    filesystem = HubWebHDFS(
-        server.rpartition(":")[0], int(server.rpartition(":")[2]), user=unquote(parts.username) if parts.username else None,
+    return RemoteFileStore(webhdfs(url, options), unquote(parts.path), f"{parts.scheme}://{server}{parts.path}")
+
+
+def webhdfs(url: str, options: WebHdfsOptions) -> "HubWebHDFS":
+    """The server of a ``webhdfs:`` URL, as its user."""
+    from datahub_assets.stores.webhdfs.filesystem import (
+        HubWebHDFS,  # a quarter of a second that a local hub does not need
+    )
+
+    parts = urlsplit(url)
+    host, _, port = parts.netloc.rpartition("@")[2].rpartition(":")
+    return HubWebHDFS(
+        host, int(port), user=unquote(parts.username) if parts.username else None,
         use_https=parts.scheme == "webhdfs+https", options=options.plain(),
     )  # fmt: skip
-    return RemoteFileStore(filesystem, unquote(parts.path), f"{parts.scheme}://{server}{parts.path}")
 
 
 def local_folder(url: str) -> Path:

@@ -156,6 +156,14 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
         )
         return parsedate_to_datetime(date.split(" GMT")[0] + " GMT").timestamp()  # WebHDFS sends it twice
 
+    def block_locations(self, path: str) -> dict[str, Any]:
+        """What HDFS says of a file's blocks, ``isUnderConstruction`` among it. Raises where a server has no blocks."""
+        return dict(
+            self._call(
+                "GET_BLOCK_LOCATIONS", path=path, take=lambda answer: told(answer, "LocatedBlocks"), repeat=False
+            )
+        )
+
     def _open(self, path: str, mode: str = "rb", **more: Any) -> File:
         if mode != "rb":
             raise NotImplementedError(_READ_ONLY)

@@ -1,0 +1,1 @@
+"""Landing folders on SFTP servers: ``options`` is how to connect, ``folder`` what landing asks of a server."""
