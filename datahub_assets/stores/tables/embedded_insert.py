@@ -55,7 +55,9 @@ def insert(connection: sqlite3.Connection, keys: pa.BinaryArray, values: pa.Bina
 def _from_zero(array: pa.BinaryArray) -> tuple[Numbers, memoryview]:
     """Where each value begins, and the last ends, in the bytes of all; nothing is copied."""
     places, data = offsets_and_bytes(array)
-    return places - places[0], memoryview(data[places[0] : places[-1]].data) or memoryview(b"\0")  # SQLite: no bytes, NULL
+    return places - places[0], memoryview(data[places[0] : places[-1]].data) or memoryview(
+        b"\0"
+    )  # SQLite: no bytes, NULL
 
 
 def _as_text(places: Numbers) -> memoryview:

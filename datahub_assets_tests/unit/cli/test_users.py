@@ -48,12 +48,10 @@ def test_user_signs_in_with_the_password_and_token_that_the_commands_made(cli: C
             engine.sign_in_with_token(token)
         assert engine.sign_in_with_token(other).user == "ann"
         cli.ok("users", "revoke", "ann")
-        for attempt in (
-            lambda: engine.sign_in_with_password("ann", "sécret"),
-            lambda: engine.sign_in_with_token(other),
-        ):
-            with pytest.raises(refusals.NotSignedIn):
-                attempt()
+        with pytest.raises(refusals.NotSignedIn):
+            engine.sign_in_with_password("ann", "sécret")
+        with pytest.raises(refusals.NotSignedIn):
+            engine.sign_in_with_token(other)
         cli.ok("users", "add", "ann")
         assert engine.sign_in_with_password("ann", "sécret").user == "ann"
     finally:
