@@ -45,8 +45,13 @@ _SETTINGS = """# Settings of this hub. Each may also be a variable DATAHUB_<NAME
 # landing_folder = "/data/landing"             # where providers drop files: one folder a provider
 # root = "/mapr/cluster/datahub"               # vault, extracts and drops; or webhdfs://user@gateway:14000/datahub
 # tables_folder = "/data/datahub-tables"       # embedded tables: a local disk, never a network filesystem
+# table_store = "hbase"                        # tables and log in HBase; how it is reached: group [hbase], docs/hbase.md
 # iceberg_uri = "postgresql+psycopg2://…"      # the Iceberg catalogue; SQLite in this folder when left out
 # dagster_url = "http://127.0.0.1:3000"        # for links in notifications
+
+# [hbase]
+# gateways = ["thrift1.example:9090"]
+# table_prefix = "datahub:"                    # an HBase namespace
 
 # [notifications]
 # webhook_url = "https://hooks.example.com/…"  # receives one JSON document a notification

@@ -13,8 +13,8 @@ from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_ST
 
 
 def _marks(server: str | None) -> list[pytest.MarkDecorator]:
-    """The mark of tests that need this server."""
-    return [pytest.mark.hbase] if server == "hbase" else []
+    """The marks of tests that need this server; the first of them waits for it to start."""
+    return [pytest.mark.hbase, pytest.mark.timeout(900)] if server == "hbase" else []
 
 
 @pytest.fixture(params=[pytest.param(name, marks=_marks(each.server)) for name, each in TABLE_STORES.items()])

@@ -1,4 +1,4 @@
-"""A real HBase for development: ``python -m datahub_assets_tests.hbase start|stop`` (``make hbase``, ``make hbase-stop``).
+"""A real HBase for development: ``python -m datahub_assets_tests.hbase start|stop|fetch`` (``make hbase``, ``make hbase-stop``).
 
 Its data stay in ``build/hbase/dev`` until that folder is removed. ``start`` prints the settings with which a hub uses it.
 """
@@ -16,7 +16,7 @@ from datahub_assets_tests.hbase.cluster import (
     await_gateway,
     free_ports,
 )
-from datahub_assets_tests.hbase.java import BUILD, NoJava, is_running
+from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath, is_running
 
 FOLDER = BUILD / "dev"
 _NAME = FOLDER / "gateway.json"
@@ -27,11 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m datahub_assets_tests.hbase", description=str(__doc__).splitlines()[0]
     )
-    parser.add_argument("what", choices=["start", "stop"])
+    parser.add_argument("what", choices=["start", "stop", "fetch"], help="fetch: only get what it is made of")
     parser.add_argument("--port", type=int, help="of the Thrift gateway; a free one when left out")
     options = parser.parse_args()
     try:
-        if options.what == "stop":
+        if options.what == "fetch":
+            classpath()
+        elif options.what == "stop":
             Processes(FOLDER).end_all()
         else:
             _tell(_started(options.port))
