@@ -54,9 +54,11 @@ def test_files_of_all_places_become_deliveries(sftp: SftpServer, httpfs_folder: 
 @pytest.mark.hdfs
 def test_landing_may_be_on_the_root(hdfs: Hadoop, tmp_path: Path) -> None:
     """Where the vault is, wherever that is: providers drop into the same filesystem."""
-    root = hdfs.url("httpfs", f"/tests{tmp_path}/root")
+    root = hdfs.url("httpfs", f"/tests{tmp_path}/files")
     hub = small_hub(tmp_path / "hub", PRICES, settings=f'root = "{root}"\nlanding_also = ["root:/landing"]\n')
-    url = f"http://127.0.0.1:{hdfs.ports['httpfs']}/webhdfs/v1/tests{tmp_path}/root/landing/px/prices_{D[0]:%Y%m%d}.csv"
+    url = (
+        f"http://127.0.0.1:{hdfs.ports['httpfs']}/webhdfs/v1/tests{tmp_path}/files/landing/px/prices_{D[0]:%Y%m%d}.csv"
+    )
     params = {"op": "CREATE", "data": "true", "user.name": hdfs.superuser}
     content = prices(D[0], A=7).encode()
     requests.put(
