@@ -171,8 +171,11 @@ class _Translated:
 _BY_PREFIX: tuple[tuple[str, type[Refused], str], ...] = (
     ("Out of Memory Error", refusals.OutOfMemory, "Statement needs more memory than it gets"),
     ("Parser Error", refusals.NotSql, "Not SQL"),
+    ("Conversion Error: invalid date field", refusals.NotATime, "Not a date"),
+    ("Conversion Error: invalid timestamp field", refusals.NotATime, "Not a time"),
+    ("Conversion Error: Could not convert string", refusals.NotReadable, "Value cannot be converted"),
     ("Conversion Error", refusals.WrongValue, "Value cannot be converted"),
-    ("Out of Range Error", refusals.WrongValue, "Value out of range"),
+    ("Out of Range Error", refusals.OutOfRange, "Value out of range"),
     ("Invalid Input Error", refusals.WrongValue, "Value cannot be computed"),
     ("Mismatch Type Error", refusals.WrongTypes, "Types do not go together"),
     ("Permission Error", refusals.NotAllowed, "Out of reach"),
@@ -196,7 +199,7 @@ def refusal_of(error: Exception) -> Refused:
     message = next((line for line in lines if "Error" in line), lines[0])
     for start, kind, what in _BY_PREFIX:
         if start in message:
-            return kind(what, got=_said(message, start))
+            return kind(what, got=_said(message, start.partition(":")[0]))
     for part, kind, what in _BINDER:
         if part in message:
             return kind(what, got=_said(message, "Error"))

@@ -70,6 +70,24 @@ class WrongValue(Refused):
     sqlstate = "22000"
 
 
+class NotReadable(WrongValue):
+    """A text that is no value of the type it is read as."""
+
+    sqlstate = "22P02"
+
+
+class NotATime(WrongValue):
+    """A text that is no date or time."""
+
+    sqlstate = "22007"
+
+
+class OutOfRange(WrongValue):
+    """A number that is too large for its type."""
+
+    sqlstate = "22003"
+
+
 class NotThen(Refused):
     """A known time that cannot be read at: in the future, unknown, or no longer kept."""
 

@@ -60,10 +60,10 @@ def _from_text(text: str, oid: int) -> Any:
         item = BY_ARRAY[oid].oid
         return [None if each is None else _from_text(each, item) for each in array_items(text)]
     read = _READ_TEXT.get(oid)
-    return read(text) if read else _untyped(text)
+    return read(text) if read else untyped(text)
 
 
-def _untyped(text: str) -> str:
+def untyped(text: str) -> str:
     """A day with a zone, as JDBC writes one, is the day."""
     found = _DAY_WITH_ZONE.fullmatch(text)
     return found[1] if found else text
@@ -91,7 +91,7 @@ def _bytea(text: str) -> bytes:
 def _moment(read: Callable[[str], Any]) -> Callable[[str], Any]:
     def moment(text: str) -> Any:
         try:
-            return read(_untyped(text.strip()))
+            return read(untyped(text.strip()))
         except ValueError:  # infinity, years of five digits: the engine knows what they are
             return text
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import lru_cache
 
-from datahub_assets.serving.odbc.arguments import array_items
+from datahub_assets.serving.odbc.arguments import array_items, untyped
 from datahub_assets.serving.odbc.catalogue.functions import LOOKUPS
 from datahub_assets.serving.odbc.state import state_of
 from datahub_assets.serving.refusals import WrongValue
@@ -55,6 +55,9 @@ def rewrite(session: Session, statement: Node) -> None:
                 _become(node, node["child"])
             case "COMPARISON":
                 _compared(node)
+                _days(node, "left", "right")
+            case "BETWEEN":
+                _days(node, "input", "lower", "upper")
             case "OPERATOR" if node["type"] == "ARRAY_EXTRACT" and _is_vector(node["children"][0]):
                 _become(node, _call("dh_vector_item", *node["children"]))
             case "TABLE_FUNCTION":
@@ -122,6 +125,14 @@ def _compared(node: Node) -> None:
         value = constant_of(node[other])
         if names[-1].lower() in _PROCEDURES and (value.get("kind"), value.get("text")) == ("INTEGER", "0"):
             node[other] = literal("STRING", "-")
+
+
+def _days(node: Node, *sides: str) -> None:
+    """A day with a zone, as JDBC writes one, is the day."""
+    for side in sides:
+        found = constant_of(node[side])
+        if found.get("kind") == "STRING":
+            found["text"] = untyped(str(found["text"]))
 
 
 # -- functions -----------------------------------------------------------------------------------------------------------
