@@ -5,9 +5,9 @@ that says how many more bytes are surely there and is sent just these: whoever f
 come nor takes any of the next answer. Values are not touched: the walk finds where rows begin, and Arrow cuts keys and
 cells out of the bytes all at once.
 
-The walk goes from length to length, for each row begins where the one before ends. It is a loop in Python, and the fastest
-way found without a compiler: two numbers are read a row, no object is made of the data. Figures are in
-``docs/decisions/0012-places-by-a-walk.md``.
+Rows of one cell are found by a walk from length to length, for each row begins where the one before ends. It is a loop in
+Python, and the fastest way found without a compiler: two numbers are read a row, no object is made of the data
+(``docs/decisions/0012-places-by-a-walk.md``). Rows of several cells are found in step with one another: ``reply_cells``.
 
 Source: Hbase.thrift of HBase 2.6 (``TRowResult``, ``TCell``, ``IOError``);
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-protocol.md.
@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from datahub_assets.errors import StoreCorrupt
 from datahub_assets.hbase_format.arrays import Bytes, Numbers, cut, gather
+from datahub_assets.hbase_format.reply_cells import Places, places
 
 T = TypeVar("T")
 Taking = Generator[int, bytes, T]
@@ -114,6 +115,34 @@ def _rows(count: int, columns: Sequence[bytes]) -> Taking[Batch]:
     return walk.batch(np.frombuffer(b"".join(taken), np.uint8))
 
 
+class _Several:
+    """Rows of any cells, of which those in these columns are wanted."""
+
+    def __init__(self, columns: Sequence[bytes]) -> None:
+        self._columns = {name: place for place, name in enumerate(columns)}
+        self._found: list[Places] = []
+
+    def pass_over(self, data: bytes, most: int, before: int) -> tuple[int, int]:
+        """How many whole rows there are, and where they end. ``before``: bytes of the rows before these."""
+        found = places(data, most, self._columns)
+        found.edges[found.edges >= 0] += before
+        self._found.append(found)
+        return len(found.edges), found.end
+
+    def batch(self, data: Bytes) -> Batch:
+        """All rows passed over, out of their bytes."""
+        edges = np.concatenate(
+            [np.empty((0, 2 + 2 * len(self._columns)), np.int64), *(each.edges for each in self._found)]
+        )
+        columns = []
+        for place in self._columns.values():
+            cells = edges[:, 2 + 2 * place : 4 + 2 * place]
+            absent = cells[:, 0] < 0
+            cells[absent] = edges[absent, 1:2]
+            columns.append(cut(data, cells, 0, absent if absent.any() else None))
+        return Batch(cut(data, edges[:, :2], 0), tuple(columns), sum(each.cells for each in self._found))
+
+
 class _Single:
     """Rows of one cell each, in this column."""
 
@@ -148,57 +177,6 @@ class _Single:
         value = cell + len(self._between) + 4
         places = np.stack([key, cell, value, starts[1:] - _CELL_TAIL - 1], axis=1)
         return Batch(cut(data, places, 0), (cut(data, places, 2),), len(places))
-
-
-class _Several:
-    """Rows of any cells, of which those in these columns are wanted."""
-
-    def __init__(self, columns: Sequence[bytes]) -> None:
-        self._places = {name: 2 + 2 * place for place, name in enumerate(columns)}
-        self._edges: list[Numbers] = []
-        self._passed = 0
-
-    def pass_over(self, data: bytes, most: int, before: int) -> tuple[int, int]:
-        """How many whole rows there are, and where they end. ``before``: bytes of the rows before these."""
-        place_of, number_at, length = self._places.get, _INT, len(data)
-        absent = [-1] * (2 * len(self._places))
-        edges: list[int] = []
-        at = count = passed = 0
-        try:
-            for _ in range(most):
-                end = at + _KEY_HEAD + number_at(data, at + 3)[0]
-                row = [at + _KEY_HEAD, end, *absent]
-                cells = number_at(data, end + 5)[0]  # after _COLUMNS
-                cell = end + 9
-                for _ in range(cells):
-                    named = cell + 4 + number_at(data, cell)[0]
-                    after = named + 7 + number_at(data, named + 3)[0]  # after _CELL
-                    if place := place_of(data[cell + 4 : named]):
-                        row[place] = named + 7
-                        row[place + 1] = after
-                    cell = after + 12  # _CELL_TAIL
-                if cell + 1 > length:
-                    break
-                edges += row
-                at, count, passed = cell + 1, count + 1, passed + cells
-        except TooShort:
-            pass
-        self._passed += passed
-        found = np.array(edges, np.int64).reshape(count, 2 + len(absent))
-        found[found >= 0] += before
-        self._edges.append(found)
-        return count, at
-
-    def batch(self, data: Bytes) -> Batch:
-        """All rows passed over, out of their bytes."""
-        edges = np.concatenate([np.empty((0, 2 + 2 * len(self._places)), np.int64), *self._edges])
-        columns = []
-        for place in self._places.values():
-            cells = edges[:, place : place + 2]
-            absent = cells[:, 0] < 0
-            cells[absent] = edges[absent, 1:2]
-            columns.append(cut(data, cells, 0, absent if absent.any() else None))
-        return Batch(cut(data, edges[:, :2], 0), tuple(columns), self._passed)
 
 
 def _lacking(data: bytes) -> int:
