@@ -12,12 +12,11 @@ from typing import TypeAlias
 
 from datahub_assets.errors import DatahubError
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.inputs import InputFinder
 from datahub_assets.operations.publish import publish
 from datahub_assets.operations.receive import Received, look, receive, set_aside
-from datahub_assets.operations.stale import stale_extract, stale_structured
 from datahub_assets.operations.structure import Commit, structure
 from datahub_assets.operations.structure_bitemporal import structure_bitemporal
+from datahub_assets.operations.watch import Watch
 from datahub_assets.schema.contract import Shape
 
 Tried: TypeAlias = set[tuple[str, date, str]]
@@ -36,20 +35,25 @@ class Step:
 
 
 def catch_up(
-    hub: Hub, *, on_total: Callable[[int], None] = lambda _: None, tried: Tried | None = None
+    hub: Hub,
+    *,
+    on_total: Callable[[int], None] = lambda _: None,
+    tried: Tried | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Step]:
     """Receive what is complete in landing, then structure and publish what is behind; an error stops its own part only.
 
     Args:
         on_total: is told how many files there are, before the first.
         tried: see ``follow``.
+        watch: see ``follow``.
     """
-    tried = set() if tried is None else tried
+    tried, watch = set() if tried is None else tried, watch or Watch()
     seen = look(hub)
     on_total(len(seen.ready) + len(seen.refused))
     yield from (Step(None, error=error) for error in seen.unreachable)
     if hub.settings.history:
-        yield from _finish(hub, tried)
+        yield from _finish(hub, tried, watch)
     for refused in seen.refused:
         yield Step(refused.dataset, received=set_aside(hub, refused))
     for arrival in seen.ready:
@@ -57,20 +61,21 @@ def catch_up(
         received = receive(then, arrival)
         yield Step(arrival.dataset, received=received)
         if hub.settings.history and received.outcome == "received":
-            yield from follow(then, [arrival.dataset], tried)
+            yield from follow(then, [arrival.dataset], tried, watch)
     if not hub.settings.history:
-        yield from follow(hub, list(hub.catalogue.structured), tried)
+        yield from follow(hub, list(hub.catalogue.structured), tried, watch)
 
 
-def follow(hub: Hub, datasets: Iterable[str], tried: Tried | None = None) -> Iterator[Step]:
+def follow(hub: Hub, datasets: Iterable[str], tried: Tried | None = None, watch: Watch | None = None) -> Iterator[Step]:
     """Whatever is behind in these structured datasets is structured, then the extracts that read them are published.
 
     Args:
         tried: is passed over; what cannot be brought up is added.
+        watch: knows what was behind before, so that only what is new has to be found.
     """
-    names, tried = list(datasets), set() if tried is None else tried
+    names, tried, watch = list(datasets), set() if tried is None else tried, watch or Watch()
     for name in names:
-        causes = stale_structured(hub, name, hub.log.last()).causes
+        causes = watch.look(hub, [name])[0].causes
         days = [day for day, cause in causes.items() if (name, day, cause) not in tried]
         while days:  # one delivery at a time
             steps = list(_attempt(name, days[:1], partial(structure_any, hub, name, days[:1])))
@@ -78,23 +83,22 @@ def follow(hub: Hub, datasets: Iterable[str], tried: Tried | None = None) -> Ite
             tried |= {(name, day, causes[day]) for step in steps if step.error for day in step.days if day in causes}
             days = [day for day in days[1:] if day not in settled]
             yield from steps
-    finder = InputFinder(hub, hub.log.last())
     for extract in sorted({extract for name in names for extract in hub.catalogue.downstream[name]}):
-        causes = stale_extract(hub, extract, finder.position, finder).causes
+        causes = watch.look(hub, [extract])[0].causes
         behind = [day for day, cause in causes.items() if (extract, day, cause) not in tried]
         for step in _attempt(extract, behind, partial(publish, hub, extract, behind)) if behind else ():
             tried |= {(extract, day, causes[day]) for day in step.days if step.error}
             yield step
 
 
-def _finish(hub: Hub, tried: Tried) -> Iterator[Step]:
+def _finish(hub: Hub, tried: Tried, watch: Watch) -> Iterator[Step]:
     """What a run that died had received and not followed is followed, with the known times that it would have had.
 
     A killed load of a history goes on as if it had not been killed: later deliveries build on the same log.
     """
     last = hub.log.last()
     if last >= 0:
-        yield from follow(hub.at(hub.log.entry(last).known_at), list(hub.catalogue.structured), tried)
+        yield from follow(hub.at(hub.log.entry(last).known_at), list(hub.catalogue.structured), tried, watch)
 
 
 def structure_any(hub: Hub, dataset: str, days: Sequence[date], *, again: bool = False) -> Commit:

@@ -93,20 +93,21 @@ def _merge_pending(
 def pending(hub: Hub, dataset: str, position: int) -> list[Delivery]:
     """Deliveries that no commit has merged, in the order of deliveries; repetitions and overtaken ones left out."""
     folded = {change.folded for _, change in hub.log.all_changes(dataset, position)}
-    standing = {
-        delivery.receipt
-        for day in hub.log.delivered_dates(dataset, position)
-        for delivery in hub.log.standing_deliveries(dataset, position, day)
-    }
     received = [d for d in hub.log.deliveries(dataset, position) if d.repeats is None]
-    feed = hub.catalogue.structured_dataset(dataset).feed
+    return in_sequence(counting(hub, dataset, [d for d in received if d.receipt not in folded], position))
+
+
+def counting(hub: Hub, dataset: str, deliveries: Iterable[Delivery], position: int) -> list[Delivery]:
+    """Those of the deliveries that no other has overtaken. Once overtaken is overtaken for good."""
+    found, feed = list(deliveries), hub.catalogue.structured_dataset(dataset).feed
     if feed.mode == "images":
-        counts = [d for d in received if d.receipt in standing]
-    elif feed.other_dates == "amend":
-        counts = received  # each says something that no other does
-    else:
-        counts = [d for d in received if not any(_overtakes(other, d) for other in received)]
-    return in_sequence(d for d in counts if d.receipt not in folded)
+        days = {day for delivery in found for day in delivery.business_dates}
+        standing = {d.receipt for day in days for d in hub.log.standing_deliveries(dataset, position, day)}
+        return [d for d in found if d.receipt in standing]
+    if feed.other_dates == "amend" or not found:
+        return found  # each says something that no other does
+    received = [d for d in hub.log.deliveries(dataset, position) if d.repeats is None]
+    return [d for d in found if not any(_overtakes(other, d) for other in received)]
 
 
 def replayable(hub: Hub, contract: Contract, days: Iterable[date], position: int) -> list[Delivery]:

@@ -1,15 +1,18 @@
-"""What is behind in the hub, with the cause of each: asked of the log once a position, by sensors and by catching up alike."""
+"""What is behind in the hub, with the cause of each: asked by sensors and by catching up alike, found once a process.
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+After the first time only what the log says since is looked at (``operations.watch``).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from threading import Lock
 
 import dagster as dg
 
-from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.inputs import InputFinder
-from datahub_assets.operations.stale import stale_extract, stale_structured
+from datahub_assets.operations.stale import Stale
+from datahub_assets.operations.watch import Watch
 from datahub_assets.orchestration.causes import cause_of, is_settled, settle
 from datahub_assets.orchestration.names import PUBLISHED, STRUCTURED
 
@@ -25,13 +28,15 @@ class Behind:
     cause: str
 
 
-def behind(hub: Hub) -> Sequence[Behind]:
-    """All partitions that are behind at the newest position. Idle ticks are cheap: the log is asked again when it has grown."""
-    home, position = str(hub.settings.home), hub.log.last()
-    known = _KNOWN.get(home)
-    if known is None or known[0] is not hub.catalogue or known[1] != position:
-        known = _KNOWN[home] = hub.catalogue, position, tuple(_found(hub, position))
-    return known[2]
+def behind(hub: Hub, datasets: Iterable[str] | None = None) -> Sequence[Behind]:
+    """All partitions (those of ``datasets`` alone, where given) that are behind at the newest position.
+
+    Cost: see ``Watch``. Where the log has not grown, nothing.
+    """
+    names = list(datasets) if datasets is not None else [*hub.catalogue.structured, *hub.catalogue.extracts]
+    with _LOCK:
+        known = _KNOWN.setdefault(str(hub.settings.home), _Known())
+        return tuple(each for stale in known.watch.look(hub, names) for each in known.of(hub, stale))
 
 
 def unsettled(instance: dg.DagsterInstance, hub: Hub) -> list[Behind]:
@@ -43,17 +48,36 @@ def settle_refused(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, hub: Hub, refused: Collection[tuple[str, date]]
 ) -> None:
     """These partitions (dataset, day) are asked for again only when their cause is another: trying again cannot help."""
-    settle(context, [each.cause for each in behind(hub) if (each.dataset, each.day) in refused] if refused else [])
+    found = behind(hub, sorted({dataset for dataset, _ in refused} & set(hub.catalogue.datasets)))
+    settle(context, [each.cause for each in found if (each.dataset, each.day) in refused])
 
 
-_KNOWN: dict[str, tuple[Catalogue, int, tuple[Behind, ...]]] = {}
+def forget() -> None:
+    """What is behind is found anew."""
+    with _LOCK:
+        _KNOWN.clear()
 
 
-def _found(hub: Hub, position: int) -> Iterator[Behind]:
-    for name in hub.catalogue.structured:
-        for day, why in stale_structured(hub, name, position).causes.items():
-            yield Behind(STRUCTURED, name, day, why, cause_of(hub, STRUCTURED, name, str(day), why))
-    finder = InputFinder(hub, position)
-    for name in hub.catalogue.extracts:
-        for day, why in stale_extract(hub, name, position, finder).causes.items():
-            yield Behind(PUBLISHED, name, day, why, cause_of(hub, PUBLISHED, name, str(day), why))
+@dataclass
+class _Known:
+    """What is known of one hub: of each dataset what is behind, and what that was made from."""
+
+    watch: Watch = field(default_factory=Watch)
+    found: dict[str, tuple[Stale, tuple[Behind, ...]]] = field(default_factory=dict)
+
+    def of(self, hub: Hub, stale: Stale) -> tuple[Behind, ...]:
+        name = stale.dataset
+        if name not in self.found or self.found[name][0] is not stale:
+            layer = PUBLISHED if name in hub.catalogue.extracts else STRUCTURED
+            self.found[name] = (
+                stale,
+                tuple(
+                    Behind(layer, name, day, why, cause_of(hub, layer, name, str(day), why))
+                    for day, why in stale.causes.items()
+                ),
+            )
+        return self.found[name][1]
+
+
+_KNOWN: dict[str, _Known] = {}
+_LOCK = Lock()
