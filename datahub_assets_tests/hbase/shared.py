@@ -54,10 +54,19 @@ def hbase(run_folder: Path, testrun_uid: str) -> Iterator[HBaseServer]:
 def _running(folder: Path, owner: int) -> HBaseServer:
     told = folder / "port"
     if not told.exists():
-        gateway = Gateway(free_ports(1)[0])
-        Standalone(folder, owner).start(gateway)
-        told.write_text(str(gateway.port))
+        try:
+            port = _start(folder, owner)
+        except NotStarted:  # another program may have taken a port that was free a moment ago
+            shutil.rmtree(folder)
+            port = _start(folder, owner)
+        told.write_text(str(port))
     return HBaseServer(folder, (int(told.read_text()),))
+
+
+def _start(folder: Path, owner: int) -> int:
+    gateway = Gateway(free_ports(1)[0])
+    Standalone(folder, owner).start(gateway)
+    return gateway.port
 
 
 def _remove(server: HBaseServer) -> None:
