@@ -30,7 +30,8 @@ _READERS = ThreadPoolExecutor(min(4, os.cpu_count() or 2), thread_name_prefix="s
 """Threads that read pages of tables and files ahead, for all statements: each keeps some 100 MB for its pages."""
 _SETTINGS = (
     f"SET allowed_directories = ['{PROTOCOL}://']",  # nothing but granted files
-    "SET enable_external_file_cache = false",  # names of files are used once
+    "SET enable_external_file_cache = false",  # memory is the statements'
+    "SET parquet_metadata_cache = true",  # a name always means the same bytes
     "SET GLOBAL TimeZone = 'UTC'",
     "SET GLOBAL integer_division = true",  # as in PostgreSQL: 1/2 is 0
     "SET GLOBAL default_null_order = 'nulls_last_on_asc_first_on_desc'",  # as in PostgreSQL

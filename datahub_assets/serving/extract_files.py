@@ -4,6 +4,7 @@ Files are grouped by the columns they have; each group begins with an empty file
 binding a statement opens no file of the store, and older files are cast to what is declared today.
 """
 
+import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,18 +30,17 @@ class ExtractFiles:
     hub: Hub
     _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def view(self, prefix: str, contract: Contract, changes: Mapping[str, Change]) -> tuple[str, dict[str, Granted]]:
-        """A SELECT of the extract's rows, and the files that it reads.
+    def view(self, contract: Contract, changes: Mapping[str, Change]) -> tuple[str, dict[str, Granted]]:
+        """A SELECT of the extract's rows, and the files that it reads. A name always means the same bytes.
 
         Args:
-            prefix: of the files' names, unique to the relation and statement.
             contract: the columns that are wanted.
             changes: what stands, by partition.
         """
         selects, files = list[str](), dict[str, Granted]()
-        for number, (plan, columns) in enumerate(self._plans(contract, changes).items()):
-            root = f"{PROTOCOL}://{prefix}/{number}"
+        for plan, columns in self._plans(contract, changes).items():
             present = [name for name in contract.arrow_schema.names if name in columns]
+            root = f"{PROTOCOL}://{contract.dataset}/{plan.digest(contract, present)}"
             files |= plan.files(self.hub, root, _empty(contract, present))
             selects.append(plan.select(root, contract, present))
         if not selects:
@@ -77,6 +77,12 @@ class _Plan:
 
     members: tuple[tuple[str | None, DataFile], ...]
     days: tuple[str, ...] = ()
+
+    def digest(self, contract: Contract, present: Sequence[str]) -> str:
+        """Of the files and the columns that they are read as."""
+        columns = [f"{name} {contract.column(name).type}" for name in present]
+        said = "\n".join([*columns, *self.days, *(file.path for _, file in self.members)])
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
     def files(self, hub: Hub, root: str, empty: bytes) -> dict[str, Granted]:
         first = {self._name(root, None if self.days else _FIRST_DAY, 0): Granted.of_bytes(empty)}

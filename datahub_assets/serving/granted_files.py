@@ -1,8 +1,9 @@
 """The files that one statement may read, as a filesystem of DuckDB's: what is not granted does not exist.
 
-DuckDB reads Parquet itself, with its own pruning and its own threads, through names that are made up for one statement
-(``hub://<statement>/…/business_date=2024-01-31/0.parquet``). The business date in a name lets DuckDB leave out files
-without opening them. There is no other filesystem in its reach, and nothing can be written.
+DuckDB reads Parquet itself, with its own pruning and its own threads, through names that are made up for it
+(``hub://<dataset>/<digest>/business_date=2024-01-31/000001.parquet``) and always mean the same bytes. The business date in
+a name lets DuckDB leave out files without opening them. There is no other filesystem in its reach, and nothing can be
+written.
 """
 
 import io

@@ -58,7 +58,6 @@ class Preparation:
         self._described, self._rights, self._moment, self._resolve = described, rights, moment, resolve
         self._system, self._macros, self._rewrite = system, macros, rewrite
         self._prepared = Prepared("SELECT", "", Contents())
-        self._prefix = 0
 
     def run(self, sql: str, values: params.Parameters) -> Prepared:
         """The statement with its parameters.
@@ -155,10 +154,9 @@ class Preparation:
         self._place(schema, relation.name, source=source if rights.whole else Restricted(source, rights))
 
     def _put_files(self, relation: Relation, position: int, schema: str) -> None:
-        self._prefix += 1
         contract = self._described.contract(relation.dataset)
         changes = self._described.images(relation.dataset, position)
-        select, files = self._described.files.view(str(self._prefix), contract, changes)
+        select, files = self._described.files.view(contract, changes)
         self._prepared.contents.files.update(files)
         self._place(schema, relation.name, select=select)
 
