@@ -141,6 +141,8 @@ def _beside(expressions: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
 def _type_of(node: Node, relations: Sequence[Relation]) -> str | None:
     if node.get("class") == "CAST":
         return _type_name(node["type_expr"])
+    if node.get("class") == "FUNCTION":
+        return _type_of_call(node, relations)
     if node.get("class") != "COLUMN_REF":
         return None
     name = node["column_names"][-1].lower()
@@ -148,7 +150,20 @@ def _type_of(node: Node, relations: Sequence[Relation]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def _type_of_call(node: Node, relations: Sequence[Relation]) -> str | None:
+    """The type of a call that has the type of what it is called with; of ``count`` and the like their own."""
+    name = node["function_name"].lower()
+    if name in {"count", "count_star", "length", "row_number", "rank"}:
+        return "BIGINT"
+    if name not in {"sum", "min", "max", "abs", "round", "coalesce", "+", "-", "*", "upper", "lower", "trim"}:
+        return None
+    found = (_type_of(argument["expression"], relations) for argument in node["arguments"])
+    return next((one for one in found if one), None)
+
+
 def _type_name(node: Node) -> str:
+    if node["type_name"].lower() == "list":
+        return f"{_type_name(node['children'][0])}[]"
     parts = [child["literal"]["text"] for child in node["children"] if child.get("class") == "CONSTANT"]
     return f"{node['type_name']}({','.join(parts)})" if parts else str(node["type_name"])
 

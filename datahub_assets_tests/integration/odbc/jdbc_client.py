@@ -17,7 +17,16 @@ def answers(twin: Twin) -> dict[str, str]:
     """What the program was answered, by name."""
     java = require_program("java", reason=_HOW)
     url = f"jdbc:postgresql://{twin.host}:{twin.port}/{twin.database}"
-    command = [java, "-XX:TieredStopAtLevel=1", "-cp", _driver(), str(HERE / "Jdbc.java"), url, twin.user, twin.password]
+    command = [
+        java,
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        _driver(),
+        str(HERE / "Jdbc.java"),
+        url,
+        twin.user,
+        twin.password,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(line.split("\t", 1) for line in done.stdout.splitlines())

@@ -55,6 +55,8 @@ def macros() -> Mapping[str, str]:
         "pg_get_expr": "CREATE MACRO pg_get_expr(a, b, c := NULL) AS CAST(NULL AS VARCHAR)",
         "pg_get_userbyid": "CREATE MACRO pg_get_userbyid(a) AS 'datahub'",
         "pg_encoding_to_char": "CREATE MACRO pg_encoding_to_char(a) AS 'UTF8'",
+        "pg_char_to_encoding": "CREATE MACRO pg_char_to_encoding(a) AS 6",
+        "getdatabaseencoding": "CREATE MACRO getdatabaseencoding() AS 'UTF8'",
         "pg_size_pretty": "CREATE MACRO pg_size_pretty(a) AS CAST(a AS VARCHAR) || ' bytes'",
         "pg_my_temp_schema": "CREATE MACRO pg_my_temp_schema() AS CAST(0 AS UINTEGER)",
         "txid_current": "CREATE MACRO txid_current() AS CAST(0 AS BIGINT)",

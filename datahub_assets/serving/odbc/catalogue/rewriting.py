@@ -5,6 +5,7 @@ something else in DuckDB (``numeric`` without digits, array literals in braces).
 gate sees the result, so nothing here can open what it closes.
 """
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from functools import lru_cache
@@ -78,6 +79,8 @@ def _cast(node: Node) -> None:
         node["type_expr"] = deepcopy(_type(_TYPES[name]))
     elif name in {"numeric", "decimal"} and not kind.get("children"):
         node["type_expr"] = deepcopy(_type(EXACT_ENOUGH))
+    elif name in {"bytea", "blob", "varbinary"}:
+        _cast_to_bytes(node)
     elif _is_list(kind):
         _cast_to_list(node, kind)
 
@@ -89,6 +92,13 @@ def _regged(kind: str, child: Node) -> Node:
         child.get("class") == "CAST" and child["type_expr"]["type_name"].lower() in {"oid", "uinteger"}
     )
     return _expanded(f"dh_{kind}_{'name' if by_number else 'oid'}", child)
+
+
+def _cast_to_bytes(node: Node) -> None:
+    """A text of hexadecimal digits behind ``\\x`` is the bytes."""
+    found = constant_of(node["child"])
+    if found.get("kind") == "STRING" and re.fullmatch(r"\\x([0-9a-fA-F]{2})*", str(found["text"])):
+        _become(node, literal("HEX", str(found["text"])[2:]))
 
 
 def _is_list(kind: Node) -> bool:
