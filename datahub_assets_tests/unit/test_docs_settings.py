@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from datahub_assets.settings import Notifications, Settings
+from datahub_assets.settings import Notifications, Serving, Settings
 from datahub_assets.stores.sftp.options import SftpOptions
 from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
@@ -14,7 +14,7 @@ from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operating.md"
 TABLE = re.compile(r"<!-- fields of (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) ?\| (.*?) \|$", re.MULTILINE)
-GROUPS: list[type[BaseModel]] = [Settings, Notifications, WebHdfsOptions, SftpOptions, HBaseOptions]
+GROUPS: list[type[BaseModel]] = [Settings, Notifications, WebHdfsOptions, SftpOptions, HBaseOptions, Serving]
 
 
 def documented(model: type[BaseModel]) -> dict[str, tuple[str, str]]:

@@ -150,7 +150,7 @@ def test_no_command_is_served_yet_that_is_not_built() -> None:
         "init", "demo", "land", "deliveries", "log", "status", "reconcile", "rebuild", "maintain", "backup", "catalogue check",
         "catalogue show", "catalogue schema", "tables apply", "tables plan", "tables ranges", "tables read", "tables history",
         "cuts create", "cuts list", "extracts read", "extracts export", "rejects list", "rejects show", "rejects replay",
-        "usage", "users add", "users check", "users list", "users revoke", "users token",
+        "serve odbc", "usage", "users add", "users check", "users list", "users revoke", "users token",
     }  # fmt: skip
     assert names == wanted
     assert isinstance(app, typer.Typer)
