@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     tables_folder: Path | None = Field(None, description="Embedded tables, on a local disk; home/tables when left out.")
     iceberg_uri: str | None = Field(None, description="Iceberg catalogue; SQLite in home when left out.")
     iceberg_properties: dict[str, str] = Field(default_factory=dict, description="More properties of that catalogue.")
+    extract_memory: str = Field(
+        "256MB", pattern=r"^\d+[KMGT]i?B$",
+        description="Memory of the query engine for one extract; what it needs beyond goes to temporary files.",
+    )  # fmt: skip
     timezone: str = Field("UTC", description="The hub's time zone: the day of a date without a time.")
     clock: Literal["system", "settable"] = Field("system", description="settable: home/clock says what time it is.")
     history: bool = Field(

@@ -38,10 +38,31 @@ def order_shows(sql: str, inputs: Columns) -> bool:
     >>> order_shows("SELECT ticker, CAST(sum(price) AS DECIMAL(18,2)) FROM px.prices GROUP BY ticker", prices)
     True
     """
+    plan = _plan(sql, inputs)
+    return not plan or any(map(_shows, _nodes(plan["plans"])))
+
+
+@lru_cache(maxsize=4096)
+def keeps_order(sql: str, inputs: Columns) -> bool:
+    """Whether the result has the rows of the one input that is read in their order: some of them, some of their columns.
+
+    >>> prices = (("px/prices", (("ticker", "VARCHAR"), ("price", "DOUBLE"), ("volume", "BIGINT"))),)
+    >>> keeps_order("SELECT ticker, price * 2 AS double FROM px.prices WHERE volume > 0", prices)
+    True
+    >>> keeps_order("SELECT ticker, sum(volume) FROM px.prices GROUP BY ticker", prices)
+    False
+    """
+    plan = _plan(sql, inputs)
+    steps = [node["type"] for node in _nodes(plan["plans"]) if str(node.get("type")).startswith(_STEP)] if plan else []
+    return steps.count("LOGICAL_GET") == 1 and set(steps) <= {"LOGICAL_FILTER", "LOGICAL_GET", "LOGICAL_PROJECTION"}
+
+
+def _plan(sql: str, inputs: Columns) -> dict[str, Any]:
+    """DuckDB's plan of the SQL; nothing where it has none."""
     with empty_inputs(inputs) as duck:
-        (text,) = duck.execute("SELECT json_serialize_plan(?)", [sql]).fetchone() or ("",)
-    plan = json.loads(text)
-    return bool(plan["error"]) or any(map(_shows, _nodes(plan["plans"])))
+        (text,) = duck.execute("SELECT json_serialize_plan(?)", [sql]).fetchone() or ('{"error": true}',)
+    plan: dict[str, Any] = json.loads(text)
+    return {} if plan["error"] else plan
 
 
 def _shows(node: dict[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from datahub_assets.schema.contract import Contract
 
 if TYPE_CHECKING:
     import duckdb
+    from pyarrow.dataset import Dataset
     from sqlglot import exp
     from sqlglot.lineage import Node
 
@@ -157,11 +158,21 @@ def _describing() -> "duckdb.DuckDBPyConnection":
     return duckdb.connect(":memory:", config={**_SEALED, "enable_external_access": "false", "threads": "1"})
 
 
-def connection(inputs: Mapping[str, pa.Table | pa.RecordBatchReader]) -> "duckdb.DuckDBPyConnection":
-    """A DuckDB of its own that has the inputs as relations ``domain.name`` and can reach nothing else."""
+def connection(
+    inputs: "Mapping[str, pa.Table | pa.RecordBatchReader | Dataset]", memory: str = "", temporary: str = ""
+) -> "duckdb.DuckDBPyConnection":
+    """A DuckDB of its own that has the inputs as relations ``domain.name`` and can reach nothing else.
+
+    Args:
+        inputs: relations by dataset; a reader is read once, whatever the SQL asks for.
+        memory: what it may hold at most, e.g. 256MB; left out: most of the machine's.
+        temporary: folder for what is more; left out: more is an error.
+    """
     import duckdb
 
-    duck = duckdb.connect(":memory:", config=_SEALED)
+    duck = duckdb.connect(":memory:", config={**_SEALED, "temp_directory": temporary})
+    if memory:
+        duck.execute(f"SET memory_limit = '{memory}'")
     duck.execute("SET TimeZone = 'UTC'")
     for dataset, rows in inputs.items():
         domain, name = dataset.split("/")

@@ -1,7 +1,9 @@
 """Structured partitions → extracts: SQL over inputs read at one position, as immutable Parquet, then one log entry."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -10,18 +12,21 @@ import pyarrow as pa
 
 from datahub_assets.catalogue import extract_sql
 from datahub_assets.catalogue.definition import Definition
-from datahub_assets.catalogue.extract_order import order_shows
+from datahub_assets.catalogue.extract_order import keeps_order, order_shows
 from datahub_assets.errors import DeliveryMissing, QueryError, StoreConflict
 from datahub_assets.hbase_format.rows import canonical_rows
-from datahub_assets.history.digest import EMPTY, digest
+from datahub_assets.history.digest import EMPTY, Digest, digest
 from datahub_assets.history.log import Change, DataFile
 from datahub_assets.history.snapshot import Counts
 from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.inputs import InputFinder, Inputs
 from datahub_assets.operations.read import read_bitemporal
+from datahub_assets.operations.scanned import Scanned
 from datahub_assets.operations.structure import REDONE, Commit
-from datahub_assets.schema.contract import Contract, Shape
+from datahub_assets.schema.contract import BUSINESS_DATE, Contract, Shape
+from datahub_assets.stores.ahead import ahead
+from datahub_assets.stores.parquet import first_disorder, group_rows
 from datahub_assets.stores.structured import ImageSummary
 
 if TYPE_CHECKING:
@@ -103,25 +108,20 @@ def _publish(
 ) -> Change:
     extract, contract, partition = definition.dataset, definition.result, inputs.partition.isoformat()
     before = found[1] if found else None
-    total, rows = EMPTY, 0
-
-    def digested(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        nonlocal total, rows
-        for batch in batches:
-            table = pa.Table.from_batches([batch]).cast(contract.arrow_schema)
-            total, rows = total + digest(canonical_rows(contract, table)), rows + len(table)
-            yield from table.to_batches()
-
     read = {each.dataset: _rows(hub, each, inputs, position) for each in definition.reads}
-    with extract_sql.connection(read) as duck:
-        result = digested(_run(duck, definition, partition))
-        files = hub.extracts.write(extract, partition, write_id, contract.arrow_schema, result, definition.key)
+    try:
+        files, total = _made(
+            hub, definition, partition, write_id, read, in_order=_comes_in_order(hub, definition, inputs)
+        )
+    except _OutOfOrder:  # files of that write id may be there: nobody names them
+        write_id = hub.draw_write_id(extract)
+        files, total = _made(hub, definition, partition, write_id, read)
     counts = _differences(hub, contract, before, files, partition)
     return Change(
-        dataset=extract, partition=partition, write_id=write_id, base=before.write_id if before else None, rows=rows,
-        rows_read=rows, accepted=rows, digest=str(total), code_version=_version(definition), definition=definition.name,
-        contract_version=contract.version, files=files, inputs=inputs.inputs, added=counts.added, changed=counts.changed,
-        removed=counts.removed,
+        dataset=extract, partition=partition, write_id=write_id, base=before.write_id if before else None, rows=total.count,
+        rows_read=total.count, accepted=total.count, digest=str(total), code_version=_version(definition),
+        definition=definition.name, contract_version=contract.version, files=files, inputs=inputs.inputs,
+        added=counts.added, changed=counts.changed, removed=counts.removed,
     )  # fmt: skip
 
 
@@ -140,19 +140,46 @@ def remake(hub: Hub, definition: Definition, change: Change, position: int) -> t
         QueryError: the SQL fails on these inputs.
         StoreConflict: a file of that name has other bytes.
     """
-    extract, partition, contract = change.dataset, str(change.partition), definition.result
+    partition = str(change.partition)
     inputs = Inputs(date.fromisoformat(partition), change.inputs, ())
     read = {
         each.dataset: _rows(hub, each, inputs, _committed_at(hub, inputs, each.dataset, position))
         for each in definition.reads
     }
-    with extract_sql.connection(read) as duck:
-        batches = list(_run(duck, definition, partition))
-    tables = [pa.Table.from_batches([batch]).cast(contract.arrow_schema) for batch in batches]
-    found = sum((digest(canonical_rows(contract, table)) for table in tables), EMPTY)
-    stored = (batch for table in tables for batch in table.to_batches())
-    files = hub.extracts.write(extract, partition, change.write_id, contract.arrow_schema, stored, definition.key)
-    return files, str(found)
+    files, total = _made(hub, definition, partition, change.write_id, read)
+    return files, str(total)
+
+
+def _made(
+    hub: Hub, definition: Definition, partition: str, write_id: int, read: Mapping[str, pa.Table | Scanned],
+    *, in_order: bool = False,
+) -> tuple[tuple[DataFile, ...], Digest]:  # fmt: skip
+    """The partition's files are there, made by the SQL from these rows; and the digest of their rows.
+
+    Rows go by in batches: in memory are some of them, and what the SQL itself needs, up to a limit that the settings say.
+
+    Args:
+        in_order: the SQL's rows are expected in key order as they come, and not sorted.
+
+    Raises:
+        _OutOfOrder: they are not.
+    """
+    contract, total = definition.result, EMPTY
+
+    def digested(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        nonlocal total
+        for batch in batches:
+            table = pa.Table.from_batches([batch]).cast(contract.arrow_schema)
+            total += digest(canonical_rows(contract, table))
+            yield from table.to_batches()
+
+    with (
+        tempfile.TemporaryDirectory(prefix="datahub-extract-") as temporary,
+        extract_sql.connection(read, hub.settings.extract_memory, temporary) as duck,
+        closing(ahead(digested(_run(duck, definition, partition, read, in_order=in_order)))) as rows,
+    ):
+        files = hub.extracts.write(definition.dataset, partition, write_id, contract.arrow_schema, rows, definition.key)
+    return files, total
 
 
 def _committed_at(hub: Hub, inputs: Inputs, name: str, position: int) -> int:
@@ -167,36 +194,78 @@ def _version(definition: Definition) -> str:
     return f"{CODE_VERSION}+{hashlib.sha256(definition.sql.encode()).hexdigest()[:8]}"
 
 
-def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> pa.Table:
-    """The rows of one input, as the contract's columns."""
+def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> pa.Table | Scanned:
+    """The rows of one input, as the contract's columns. Images of a snapshot may be large: they are read as they are needed."""
     name, names = contract.dataset, contract.arrow_schema.names
     if contract.shape is Shape.BITEMPORAL:
         return read_bitemporal(hub, name, position, inputs.partition, contract).select(names)
-    wanted = [one for one in inputs.inputs if one.dataset == name and one.partition and one.write_id is not None]
-    tables = [
-        t.select(names)
-        for one in wanted
-        for t in hub.structured.read(contract, str(one.partition), int(one.write_id or 0))
+    images = [
+        (one.partition, one.write_id)
+        for one in inputs.inputs
+        if one.dataset == name and one.partition and one.write_id is not None
     ]
-    return pa.concat_tables([contract.arrow_schema.empty_table(), *tables])
+
+    def scan(columns: Sequence[str]) -> Iterator[pa.Table]:
+        for partition, write_id in images:
+            yield from hub.structured.read(contract, partition, write_id, columns)
+
+    return Scanned(contract.arrow_schema, scan)
 
 
-def _run(duck: "duckdb.DuckDBPyConnection", made_by: Definition, partition: str) -> Iterator[pa.RecordBatch]:
-    """The SQL's rows in key order. On one thread where the order of rows shows, or the same inputs would give other bytes."""
+def _run(
+    duck: "duckdb.DuckDBPyConnection", made_by: Definition, partition: str, read: Mapping[str, pa.Table | Scanned],
+    *, in_order: bool,
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The SQL's rows in key order, a row group at a time: sorted, or found to be in it.
+
+    On one thread where the order of rows shows, or the same inputs would give other bytes.
+    """
     import duckdb
 
-    if order_shows(made_by.sql, extract_sql.columns_of(made_by.reads)):
+    if in_order or order_shows(made_by.sql, extract_sql.columns_of(made_by.reads)):
         duck.execute("SET threads = 1")
     order = ", ".join(f'"{name}"' for name in made_by.key)
     try:
-        query = f"SELECT * FROM ({made_by.sql.rstrip().rstrip(';')}\n) ORDER BY {order}"
-        reader = duck.sql(query, params=extract_sql.parameters(made_by.sql, partition)).to_arrow_reader()
-        yield from reader
-    except duckdb.Error as error:
+        query = f"SELECT * FROM ({made_by.sql.rstrip().rstrip(';')}\n)" + (f" ORDER BY {order}" if not in_order else "")
+        reader = duck.sql(query, params=extract_sql.parameters(made_by.sql, partition)).to_arrow_reader(
+            group_rows(made_by.result.arrow_schema)
+        )
+        yield from _rising(reader, made_by.key) if in_order else reader
+    except (duckdb.Error, pa.ArrowException) as error:
+        for failure in (one for rows in read.values() if isinstance(rows, Scanned) for one in rows.failure):
+            raise failure from error  # the store's, not the SQL's
         raise QueryError(
             "The extract's SQL failed", where=f"{made_by.dataset} {partition}", got=str(error).splitlines()[0],
             remedy="Correct the SQL or the input it fails on",
         ) from error  # fmt: skip
+
+
+class _OutOfOrder(Exception):
+    """Rows that were expected in key order are not in it."""
+
+
+def _comes_in_order(hub: Hub, definition: Definition, inputs: Inputs) -> bool:
+    """Whether rows are likely to come in key order by themselves: out of one image with the same key, picked by the SQL."""
+    (first, *others) = definition.reads
+    images = [one for one in inputs.inputs if one.write_id is not None]
+    if others or first.shape is not Shape.SNAPSHOT or len(images) != 1:
+        return False
+    is_salted = hub.catalogue.structured_dataset(first.dataset).table.salt_buckets
+    key = tuple(name for name in definition.key if name != BUSINESS_DATE)
+    return not is_salted and key == first.key and keeps_order(definition.sql, extract_sql.columns_of(definition.reads))
+
+
+def _rising(batches: Iterable[pa.RecordBatch], key: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The batches, as long as keys rise. Raises _OutOfOrder."""
+    last: pa.Table | None = None
+    for batch in batches:
+        keys = pa.Table.from_batches([batch]).select(list(key))
+        if not len(keys):
+            continue
+        if first_disorder(keys if last is None else pa.concat_tables([last, keys]), key) is not None:
+            raise _OutOfOrder
+        last = keys.slice(len(keys) - 1)
+        yield batch
 
 
 def _differences(

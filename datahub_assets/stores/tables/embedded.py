@@ -239,7 +239,7 @@ def refuse_network_filesystem(folder: Path, mounts: Path = Path("/proc/self/moun
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=True)
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA cache_size=-16384")  # kB; the system's cache of the file is as good
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
