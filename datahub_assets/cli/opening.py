@@ -47,11 +47,15 @@ def hub_of(ctx: typer.Context) -> "Hub":
 
     Raises:
         DeclarationError: there is no hub, or its settings or catalogue are wrong.
+        StoreCorrupt: its tables are gone, and the vault tells of them.
     """
     settings = settings_of(ctx)
     from datahub_assets.operations.hub import Hub
 
-    return Hub.open(settings)
+    hub = Hub.open(settings)
+    if hub.log.last() < 0:  # nothing yet, or all that there was is gone
+        hub.require_log()
+    return hub
 
 
 def position_words(hub: "Hub", position: int) -> str:

@@ -28,9 +28,11 @@ from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets.stores.tables.embedded_copy import copy_table
 from datahub_assets.stores.tables.interface import Rows
+from datahub_assets.stores.vault import log_path
 
 MANIFEST = "backup.json"
 THREADS = 8
+LOG_COPY = "vault/log/"
 FOLDERS = ("vault", "extracts", "drops")
 """Folders below the root that are copied: all that is immutable and not a projection."""
 _PLACES = re.compile(r"^\s*(catalogue_folder|landing_folder|landing_also|root|tables_folder|iceberg_uri)\s*=")
@@ -91,13 +93,16 @@ def _back_up(
         on_step(f"table {name}")
         copy_table(hub.settings.tables, name, target / "tables")
     on_step("files")
-    paths = [path for folder in FOLDERS for path in hub.files.list(folder)]
-    with ThreadPoolExecutor(THREADS) as pool:  # a server answers several at once
-        copied = list(pool.map(lambda path: _copied(hub, path, target / "root" / path, link), paths))
     copy = EmbeddedTableStore(target / "tables")
     try:
-        copy.write(LOG, _counters(hub))
         position = _copied_position(copy)
+        beyond = log_path(position + 1)  # entries that came since have no place in a copy whose log does not have them
+        paths = [
+            p for folder in FOLDERS for p in hub.files.list(folder) if not (p.startswith(LOG_COPY) and p >= beyond)
+        ]
+        with ThreadPoolExecutor(THREADS) as pool:  # a server answers several at once
+            copied = list(pool.map(lambda path: _copied(hub, path, target / "root" / path, link), paths))
+        copy.write(LOG, _counters(hub))
     finally:
         copy.close()
     _copy_declarations(hub, target)

@@ -15,7 +15,7 @@ from datahub_assets import __version__
 from datahub_assets.catalogue import calendars
 from datahub_assets.catalogue.loading import Catalogue, load
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset, TableOptions
-from datahub_assets.errors import DeclarationError
+from datahub_assets.errors import DeclarationError, StoreCorrupt
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.schema.contract import Contract, RowLayout
 from datahub_assets.schema.evolution import evolve
@@ -172,8 +172,28 @@ class Hub:
     def _as_declared(self) -> dict[str, "Hub"]:
         return {}
 
+    def require_log(self) -> None:
+        """Nothing happens when the log has every entry that the vault has a copy of.
+
+        Raises:
+            StoreCorrupt: it has not: the tables were lost. A log that went on without them would contradict the vault.
+        """
+        following = self.log.last() + 1
+        if self.vault.has_copy(following) and self.log.last() < following:
+            copied = sum(1 for _ in self.files.list("vault/log"))
+            begin = "Move what is left of the tables away, then run" if following else "Run"
+            raise StoreCorrupt(
+                "Tables are lost", where=str(self.settings.tables), got=f"a log of {following} entries",
+                expected=f"{copied}, as the vault has them", remedy=f"{begin}: datahub rebuild",
+            )  # fmt: skip
+
     def append(self, draft: Entry, built_on: int) -> Entry:
-        """The draft is the newest entry of the log. See ``CommitLog.append``."""
+        """The draft is the newest entry of the log. See ``CommitLog.append``.
+
+        Raises:
+            StoreCorrupt: the log is not the one that the vault has.
+        """
+        self.require_log()
         return self.log.append(draft, built_on, self.clock)
 
     def draw_write_id(self, dataset: str) -> int:

@@ -17,6 +17,7 @@ from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.maintain import FAILED, expiring, maintain_all
 from datahub_assets.operations.notify import late_notice, notify, step_notices
 from datahub_assets.operations.project import project
+from datahub_assets.operations.watch import Watch
 from datahub_assets.orchestration.behind import behind, settle_refused
 from datahub_assets.orchestration.causes import is_settled
 from datahub_assets.orchestration.commits import record_missing, record_steps
@@ -56,8 +57,9 @@ def _catch_up(context: dg.OpExecutionContext, hub: HubResource) -> None:
 
 def _steps(instance: dg.DagsterInstance, hub: Hub) -> Iterator[Step]:
     tried = {(each.dataset, each.day, each.why) for each in behind(hub) if is_settled(instance, each.cause)}
-    yield from catch_up(hub, tried=tried)
-    yield from follow(hub, hub.catalogue.structured, tried)
+    watch = Watch()
+    yield from catch_up(hub, tried=tried, watch=watch)
+    yield from follow(hub, hub.catalogue.structured, tried, watch)
 
 
 @dg.job(name=CATCH_UP, executor_def=dg.in_process_executor, description=_catch_up.description)

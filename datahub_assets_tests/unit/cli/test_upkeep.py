@@ -100,6 +100,21 @@ def test_backup_and_rebuild_give_the_same_data(cli: Cli, tmp_path: Path) -> None
     assert _json(Cli(tmp_path / "copy"), "tables", "read", PRICES) == said
 
 
+@pytest.mark.parametrize("command", [["status"], ["land"], ["tables", "read", PRICES], ["log"], ["deliveries"]])
+def test_hub_without_its_tables_names_the_rebuild(cli: Cli, command: list[str]) -> None:
+    """It is not a new hub: every command says so with exit code 7, and what says it leaves nothing in the rebuild's way."""
+    said = _json(cli, "tables", "read", PRICES)
+    shutil.rmtree(cli.home / "tables")
+    sample = cli.home / "samples" / "fund_prices_20240102.csv"
+    shutil.copy(sample, cli.home / "landing" / "example")
+    result = cli(*command)
+    assert (result.exit_code, result.stdout) == (7, "")
+    assert "got a log of 0 entries, expected 5, as the vault has them. Run: datahub rebuild." in result.stderr
+    assert (cli.home / "landing" / "example" / sample.name).exists(), "not taken: there is no log to take it into"
+    cli.ok("rebuild", "--yes")
+    assert _json(cli, "tables", "read", PRICES) == said
+
+
 def test_rebuild_into_another_folder_tells_how_to_use_it(cli: Cli, tmp_path: Path) -> None:
     """A proof beside the tables in use: exit code 0 when equal, 1 and the reasons when not."""
     assert "tables_folder" in cli.ok("rebuild", "--into", str(tmp_path / "proof"), "--yes").stderr

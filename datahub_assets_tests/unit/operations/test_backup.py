@@ -11,6 +11,7 @@ from datahub_assets.operations.backup import back_up
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.reconcile import reconcile
 from datahub_assets.settings import SETTINGS_FILE, load
+from datahub_assets.stores.vault import log_path
 from datahub_assets_tests.hubs import INSTRUMENTS, PRICES, open_hub
 from datahub_assets_tests.unit.operations.story import REPORT, answers, arrives, stored_bytes
 
@@ -41,6 +42,15 @@ def test_backup_again_copies_only_what_is_new(story: Hub, tmp_path: Path) -> Non
     second = back_up(story, tmp_path / "copy")
     assert 0 < second.new_files == second.files - first.files
     assert answers(open_hub(tmp_path / "copy")) == answers(story)
+
+
+def test_copy_has_no_entry_in_its_vault_that_its_log_lacks(story: Hub, tmp_path: Path) -> None:
+    """What was committed after the log was copied is in the next backup; in this one it would contradict the copy's log."""
+    story.files.publish(log_path(16), [b"of a commit that came while files were copied"])
+    assert back_up(story, tmp_path / "copy").position == 15
+    copy = open_hub(tmp_path / "copy")
+    arrives(copy, PRICES, "2024-01-09", A=3)
+    assert copy.log.last() == 18
 
 
 def test_backup_draws_no_write_id_again(story: Hub, tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""A log that the vault knows more of takes nothing: what would be appended contradicts what was."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from datahub_assets.errors import StoreCorrupt
+from datahub_assets.operations.rebuild import rebuild
+from datahub_assets.operations.receive import look, receive
+from datahub_assets_tests.hubs import PRICES, D, done, land, open_hub, prices, rows, small_hub
+
+
+def test_second_log_is_not_begun(tmp_path: Path) -> None:
+    """The tables are gone: a delivery is refused before an entry is written, and the rebuild finds an empty place."""
+    hub = small_hub(tmp_path, PRICES)
+    land(hub, PRICES, D[0], prices(D[0], A=1))
+    done(hub)
+    said = rows(hub, PRICES)
+    hub.tables.close()  # type: ignore[attr-defined]  # embedded
+    shutil.rmtree(hub.settings.tables)
+    hub = open_hub(tmp_path)
+    land(hub, PRICES, D[1], prices(D[1], A=2))
+    with pytest.raises(StoreCorrupt, match=r"expected 2, as the vault has them\. Run: datahub rebuild"):
+        receive(hub, look(hub).ready[0])
+    assert not list(hub.log.entries())
+    assert list(rebuild(open_hub(tmp_path)))
+    assert rows(open_hub(tmp_path), PRICES) == said
+    done(open_hub(tmp_path))
+    assert rows(open_hub(tmp_path), PRICES)[-1] == (D[1], "A", 2, 100)
+
+
+def test_older_tables_beside_a_newer_vault_are_not_written_to(tmp_path: Path) -> None:
+    """Tables of a backup, the vault of the hub: reading goes on, the next commit says what to do."""
+    hub = small_hub(tmp_path, PRICES)
+    land(hub, PRICES, D[0], prices(D[0], A=1))
+    done(hub)
+    hub.tables.close()  # type: ignore[attr-defined]  # embedded
+    shutil.copytree(hub.settings.tables, tmp_path / "older")
+    hub = open_hub(tmp_path)
+    land(hub, PRICES, D[1], prices(D[1], A=2))
+    done(hub)
+    hub.tables.close()  # type: ignore[attr-defined]  # embedded
+    shutil.rmtree(hub.settings.tables)
+    (tmp_path / "older").rename(hub.settings.tables)
+    hub = open_hub(tmp_path)
+    assert [row[0] for row in rows(hub, PRICES)] == [D[0]]
+    land(hub, PRICES, D[2], prices(D[2], A=3))
+    with pytest.raises(StoreCorrupt, match="Move what is left of the tables away, then run: datahub rebuild"):
+        receive(hub, look(hub).ready[0])
+    assert hub.log.last() == 1
