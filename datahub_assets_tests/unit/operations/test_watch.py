@@ -35,7 +35,7 @@ from datahub_assets_tests.hubs import (
 )
 
 STEPS = 45
-FEEDS = (
+FEEDS: tuple[dict[str, str], ...] = (
     {},
     {"other_dates": "amend"},
     {"pattern": "prices_{business_date:%Y%m%d}_{sequence}.csv"},
