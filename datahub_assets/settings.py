@@ -229,6 +229,12 @@ def _refuse_unknown_variables() -> None:
         raise DeclarationError("Unknown DATAHUB_… variables", problems=problems)
 
 
+def dagster_home(home: Path) -> Path | None:
+    """Where the Dagster of the hub at ``home`` keeps its records: DAGSTER_HOME, else the hub's own; None: there is none."""
+    named, own = os.environ.get("DAGSTER_HOME"), home / "dagster"
+    return Path(named) if named else own if (own / "dagster.yaml").exists() else None
+
+
 def process_environment(home: Path, dagster_home: Path) -> dict[str, str]:
     """The environment of a Dagster process that serves the hub at ``home``."""
     return {**os.environ, "DATAHUB_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}

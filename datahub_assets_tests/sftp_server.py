@@ -7,10 +7,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from datahub_assets.stores.sftp.options import SftpOptions
@@ -60,19 +61,19 @@ class SftpServer:
 
     def hang_up(self) -> int:
         """All connections break; new ones are taken. Returns how many there were."""
-        found = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        pids = [int(pid) for pid in found.stdout.split()]
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        return len(pids)
+        connections = psutil.Process(self.process.pid).children(recursive=True)
+        for connection in connections:
+            with suppress(psutil.NoSuchProcess):
+                connection.kill()
+        return len(connections)
 
     def stop(self) -> None:
         """The server and its connections are gone."""
-        self.process.kill()
-        self.hang_up()
-        self.process.wait()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)  # takes no connection while those that are there end
+            self.hang_up()
+            self.process.kill()
+            self.process.wait()
 
     def start(self) -> None:
         """The server takes connections."""

@@ -13,6 +13,7 @@ from datahub_assets import __version__
 from datahub_assets.cli import (
     catalogue,
     cuts,
+    doctor,
     extracts,
     landing,
     log,
@@ -32,7 +33,7 @@ from datahub_assets.errors import DatahubError
 
 EXIT_CODES = {
     0: "done, or nothing to do",
-    1: "a check found something (status --check, reconcile), an answer was no, or a fault of the hub's own",
+    1: "a check found something (status --check, reconcile, doctor), an answer was no, or a fault of the hub's own",
     2: "the catalogue, a setting or the command line is wrong",
     3: "a file or partition that was asked for is not there",
     4: "a file was set aside or breaks its contract beyond tolerance",
@@ -116,6 +117,7 @@ app.command()(status.reconcile)
 app.add_typer(serve.app, name="serve")
 app.add_typer(users.app, name="users")
 app.command()(usage.usage)
+app.command()(doctor.doctor)
 app.command()(upkeep.maintain)
 app.command()(upkeep.backup)
 app.command()(upkeep.rebuild)

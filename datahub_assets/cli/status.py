@@ -6,7 +6,7 @@ import typer
 
 from datahub_assets.cli.opening import hub_of, position_words
 from datahub_assets.cli.options import AnyDataset, As, Day, Format, KnownAt
-from datahub_assets.cli.output import DAY, DAYS, FLAG, INSTANT, NUMBER, TEXT, emit_records
+from datahub_assets.cli.output import DAY, DAYS, FLAG, INSTANT, NUMBER, TEXT, TEXTS, emit_records
 from datahub_assets.cli.words import say, working
 
 _STATUS = {
@@ -46,7 +46,7 @@ def status(
     """Show freshness and completeness by business date: state, last and expected date, missing dates, rejects, corrections.
 
     States: fresh; late (the newest expected date is missing); incomplete (an older one is); empty; on demand (no expected
-    time is declared). With a dataset the missing dates are told one by one.
+    time is declared). With a dataset the missing dates are told one by one, and what each waits for.
 
     For example:
 
@@ -59,12 +59,16 @@ def status(
     hub = hub_of(ctx)
     from datahub_assets.operations.expectations import status as state_of
     from datahub_assets.operations.read import position_of
+    from datahub_assets.operations.waiting import waiting
 
     position = position_of(hub, known_at)
     now = hub.clock() if known_at is None or position < 0 else hub.log.entry(position).known_at
     names = [hub.dataset(dataset).dataset] if dataset else sorted(hub.catalogue.datasets)
     found = [state_of(hub, name, position, now) for name in names]
     one = {"missing_dates": DAYS} if dataset else {}
+    waits = waiting(hub, dataset, position, found[0].missing) if dataset else {}
+    if waits and form is not Format.TABLE:
+        one["waits_for"] = TEXTS
     rows = [
         {
             "dataset": s.dataset,
@@ -77,15 +81,14 @@ def status(
             "corrected": s.corrected,
             "last_known_at": s.last_known_at,
             "missing_dates": list(s.missing),
+            "waits_for": [f"{day}: {', '.join(names)}" for day, names in waits.items()],
         }
         for s in found
     ]
-    emit_records(
-        {**_STATUS, **one},
-        rows if dataset else [{k: v for k, v in r.items() if k != "missing_dates"} for r in rows],
-        form,
-        empty="",
-    )
+    columns = {**_STATUS, **one}
+    emit_records(columns, [{name: row[name] for name in columns} for row in rows], form, empty="")
+    for day, inputs in waits.items() if form is Format.TABLE else ():
+        say(f"{day} waits for {', '.join(inputs)}")
     if position < 0:
         say("Nothing has arrived yet: land files with: datahub land")
     else:

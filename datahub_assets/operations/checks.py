@@ -23,10 +23,14 @@ from datahub_assets.operations.definitions import result_contract
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.read import read, read_bitemporal
+from datahub_assets.operations.waiting import waiting
 from datahub_assets.schema.contract import Shape
 
 CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = OWN_CHECKS
 SAMPLE_ROWS = 10
+
+TOLD = 10
+"""So many missing dates are told at most, the newest."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,13 @@ def partition_findings(hub: Hub, dataset: str, position: int, change: Change) ->
 def dataset_findings(hub: Hub, dataset: str, position: int, now: datetime) -> Iterator[Finding]:
     """Findings about a whole dataset."""
     found = status(hub, dataset, position, now)
-    missing = ", ".join(day.isoformat() for day in found.missing[-10:])
-    held = f"{found.partitions} business dates"
-    text = f"missing: {missing}" if found.missing else f"{held}, none missing"
+    waits = waiting(hub, dataset, position, found.missing)
+    text = f"missing: {', '.join(map(str, found.missing[-TOLD:]))}" if found.missing else "none missing"
+    told = [f"{day} waits for {', '.join(names)}" for day, names in list(waits.items())[-TOLD:]]
     yield Finding(
-        COMPLETENESS, not found.missing, text, facts={"missing": len(found.missing), "partitions": found.partitions}
-    )
+        COMPLETENESS, not found.missing, "; ".join([f"{found.partitions} business dates, {text}", *told]),
+        facts={"missing": len(found.missing), "waiting": len(waits), "partitions": found.partitions},
+    )  # fmt: skip
     last = found.last_date.isoformat() if found.last_date else "nothing"
     late = found.state in ("late", "empty")
     wanted = found.expected_date.isoformat() if found.expected_date else "no date"

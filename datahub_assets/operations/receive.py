@@ -182,10 +182,7 @@ def following(delivery: Delivery, dates: set[date], images: Sequence[Delivery]) 
 def set_aside(hub: Hub, refused: Refused, error: DatahubError | None = None) -> Received:
     """The file is kept in the vault with the reason beside it, and out of landing."""
     error = error or DeliveryMalformed(
-        refused.reason,
-        where=f"{refused.file.provider}/{refused.file.name}",
-        got=refused.got,
-        expected=refused.expected,
+        refused.reason, where=f"{refused.file.provider}/{refused.file.name}", got=refused.got, expected=refused.expected
     )
     reason = {**error.facts(), "feed": refused.dataset or "", "at": hub.clock().isoformat()}
     try:

@@ -24,6 +24,15 @@ class FileFacts:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Condition:
+    """How a filesystem is: bytes that are free and bytes in all (None: it does not say), its clock before this machine's."""
+
+    free: int | None
+    capacity: int | None
+    clock_ahead: float
+
+
 class FileStore(Protocol):
     """Files by relative path (``a/b/c``) below one root.
 
@@ -79,6 +88,10 @@ class FileStore(Protocol):
 
     def remove_leftovers(self, folder: str, older_than_seconds: float) -> int:
         """Temporary files of writers that died are gone; returns how many there were."""
+        ...
+
+    def condition(self) -> Condition:
+        """How the filesystem is now."""
         ...
 
     def url(self, path: str) -> str:

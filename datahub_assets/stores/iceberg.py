@@ -107,6 +107,12 @@ class IcebergProjection:
         """
         return self._retried(dataset, lambda: self._maintain(dataset, expire_before))
 
+    def count(self) -> int:
+        """How many tables the catalogue has."""
+        return self._retried(
+            "its tables", lambda: sum(len(self._catalog.list_tables(name)) for name in self._catalog.list_namespaces())
+        )
+
     def table(self, dataset: str) -> Table:
         """The pyiceberg table as it is now. Raises pyiceberg's NoSuchTableError before the first projection."""
         return self._catalog.load_table(_identifier(dataset))

@@ -7,6 +7,7 @@ are ``landing_remote``'s, by the same rules.
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -78,6 +79,10 @@ class LandingPlace(Protocol):
         """The file of the same name with a suffix (a control file) is gone."""
         ...
 
+    def probe(self) -> None:
+        """A file was written where archived ones go, and removed: what is taken can be moved there."""
+        ...
+
 
 class Landing:
     """Landing folders below one folder of this machine, and other places beside it."""
@@ -136,6 +141,17 @@ class Landing:
         if file.place in self.also:
             return file.place.remove_beside(file, suffix)
         Path(file.path).with_name(Path(file.path).name + suffix).unlink(missing_ok=True)
+
+    def probe(self) -> None:
+        """See ``LandingPlace.probe``; of this machine's folder alone."""
+        try:
+            (self.folder / ARCHIVE).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder / ARCHIVE) as file:
+                file.write(b"probe")
+        except OSError as error:
+            raise StoreUnavailable(
+                "Cannot write into landing", where=str(self.folder / ARCHIVE), got=str(error)
+            ) from error
 
     def _files(self, provider: str | None) -> Iterator[LandingFile]:
         try:

@@ -56,6 +56,10 @@ class RemoteFolder(Protocol):
         """Seconds that the server's clock is before this machine's; may write and remove a file in the folder."""
         ...
 
+    def probe(self, folder: str) -> None:
+        """A file was written in the folder, which is made if it is not there, and removed."""
+        ...
+
     def is_being_written(self, path: str) -> bool:
         """Whether the server knows that a writer has the file open; False where it cannot know."""
         ...
@@ -110,6 +114,10 @@ class RemoteLanding:
     def remove_beside(self, file: LandingFile, suffix: str) -> None:
         """See ``LandingPlace.remove_beside``."""
         self._server.remove(file.path + suffix)
+
+    def probe(self) -> None:
+        """See ``LandingPlace.probe``."""
+        self._server.probe(f"{self._folder}/{ARCHIVE}")
 
     def _archived(self, provider: str, name: str, receipt: str) -> str:
         return f"{self._folder}/{ARCHIVE}/{provider}/{receipt}-{name}"

@@ -3,7 +3,9 @@
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +16,7 @@ from typing import BinaryIO
 from fsspec import AbstractFileSystem
 
 from datahub_assets.errors import StoreUnavailable
-from datahub_assets.stores.files import FileFacts, parts_of
+from datahub_assets.stores.files import Condition, FileFacts, parts_of
 from datahub_assets.stores.publication import TEMPORARY, claims_folder, is_temporary, require_same, settle
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -102,6 +104,12 @@ class LocalFileStore:
                         if is_temporary(path.parent.name):
                             _remove_empty(path.parent)
         return removed
+
+    def condition(self) -> Condition:
+        """See ``FileStore.condition``."""
+        with _answering("look at", str(self.root)):
+            usage = shutil.disk_usage(self.root)
+            return Condition(usage.free, usage.total, self._filesystem_time() - time.time())
 
     def url(self, path: str) -> str:
         """See ``FileStore.url``."""

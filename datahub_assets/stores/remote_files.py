@@ -6,6 +6,7 @@ what it left is removed, or, if the server is gone, found later by ``remove_left
 """
 
 import hashlib
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from datahub_assets.errors import DatahubError, StoreCorrupt, StoreRefused, StoreUnavailable
-from datahub_assets.stores.files import CHUNK, FileFacts, parts_of
+from datahub_assets.stores.files import CHUNK, Condition, FileFacts, parts_of
 from datahub_assets.stores.publication import TEMPORARY, claims_folder, is_temporary, require_same, settle
 from datahub_assets.stores.spool import Spool
 from datahub_assets.stores.webhdfs.answers import Passing
@@ -114,6 +115,11 @@ class RemoteFileStore:
                     self.filesystem.rm(info["name"])
                     removed += info["type"] == FILE
         return removed
+
+    def condition(self) -> Condition:
+        """See ``FileStore.condition``."""
+        free, capacity = self.filesystem.space()
+        return Condition(free, capacity, self.filesystem.server_time() - time.time())
 
     def url(self, path: str) -> str:
         """See ``FileStore.url``."""

@@ -275,3 +275,12 @@ def test_url_ends_with_the_path(files: FileStore) -> None:
     """It is for other engines; characters with a meaning in URLs are quoted."""
     assert files.url("a/b c#1").endswith("/a/b%20c%231")
     assert "://" in files.url("a")
+
+
+def test_condition_tells_space_and_clock(files: FileStore) -> None:
+    """This machine keeps all of these filesystems: free bytes are some of its disk's, and its clock is ours."""
+    condition = files.condition()
+    assert condition.free is not None
+    assert condition.capacity is not None
+    assert 0 < condition.free < condition.capacity
+    assert abs(condition.clock_ahead) < 5

@@ -1,5 +1,6 @@
 """What HBase's table store promises beyond the contract: gateways that go, answers that break off, foreign tables, settings."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -173,6 +174,24 @@ def test_scan_goes_on_behind_its_last_row_when_its_gateway_is_killed(hbase: HBas
             gateways.start(port=ports[0])
             gateways.kill(ports[1])
     assert found == expected
+
+
+def test_scan_goes_on_when_its_scanner_is_lost(hbase: HBaseServer, gateways: Gateways) -> None:
+    """A reader that pauses for longer than HBase keeps a scanner: the next page says so, twice, for two were asked for."""
+    port = gateways.start()
+    store = HBaseTableStore(hbase.options(gateways=(address(port),)))
+    expected = numbered(10_000, value=b"v" * 100)
+    store.write(TABLE, [rows(expected)])
+    other = happybase.Connection(HOST, port)
+    found: Pairs = []
+    for number, page in enumerate(store.scan(TABLE, b"", b"", page_rows=700)):
+        found += zip(page.keys.to_pylist(), page.values.to_pylist(), strict=True)
+        if number in (0, 3, 4):
+            for scanner in range(40):  # all that this gateway has given numbers to
+                with contextlib.suppress(Exception):
+                    other.client.scannerClose(scanner)
+    assert found == expected
+    assert scanned(store, TABLE, page_rows=700) == expected
 
 
 # -- answers that break off ----------------------------------------------------------------------------------------------

@@ -88,17 +88,26 @@ class SftpFolder:
 
     def clock_ahead(self, folder: str) -> float:
         """See ``RemoteFolder.clock_ahead``. SFTP has no clock to ask: a file of a moment is made."""
+        before = time.time()
+        return self._probed(folder) - before
+
+    def probe(self, folder: str) -> None:
+        """See ``RemoteFolder.probe``."""
+        self._probed(folder)
+
+    def _probed(self, folder: str) -> float:
+        """The time, by the server's clock, at which a file was made and removed."""
         self._make(folder)
-        probe = f"{folder}/.clock-{uuid.uuid4().hex}"
+        probe = f"{folder}/.probe-{uuid.uuid4().hex}"
 
         def written(sftp: "SFTPClient") -> float:
             with sftp.open(probe, "wb") as file:
-                file.write(b"")
+                file.write(b"probe")
+                file.flush()
                 return float(file.stat().st_mtime or 0)
 
         try:
-            before = time.time()
-            return self._asked("write", probe, written) - before
+            return self._asked("write", probe, written)
         finally:
             self.remove(probe)
 
@@ -184,12 +193,18 @@ class SftpFolder:
                 got=str(error),
                 remedy="Give the user the right",
             )
-        if error.errno is None:  # paramiko's word for any other answer
+        if (
+            error.errno is None and self._lives()
+        ):  # paramiko's word for any other answer, and for a channel that has closed
             return StoreUnavailable(
                 f"Cannot {what}", where=self._where(path), got=str(error), remedy="Look at the server's log"
             )
         self.close()
         return _Broken(str(error))
+
+    def _lives(self) -> bool:
+        channel = self._channel and self._channel.get_channel()
+        return channel is not None and not channel.closed
 
     def _connected(self) -> "SFTPClient":
         if self._channel is not None:

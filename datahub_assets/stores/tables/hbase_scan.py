@@ -170,9 +170,10 @@ class _Scanner:
 
     def close(self) -> None:
         """The scanner is closed, and the connection given back if all that was asked on it has been answered."""
-        with suppress(Exception):  # a scanner that HBase has lost needs no closing
-            while self._asked and not self._broken:
+        while self._asked and not self._broken:
+            with suppress(Exception):  # an answer that says no is one too; after anything else the connection is broken
                 self.answer()
+        with suppress(Exception):
             if self._id is not None and not self._broken:
                 self._call(lambda: self._client._send(_CLOSE, id=self._id))
                 self._lease.owed.append(_CLOSE)

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from fsspec.implementations.webhdfs import WebHDFS
 
-from datahub_assets.errors import StoreUnavailable
+from datahub_assets.errors import StoreRefused, StoreUnavailable
 from datahub_assets.stores.webhdfs.answers import Passing, has_length, told
 from datahub_assets.stores.webhdfs.connection import Connection
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
@@ -155,6 +155,14 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
             "GETFILESTATUS", path="/", take=lambda answer: told(answer, "FileStatus") and answer.headers["Date"]
         )
         return parsedate_to_datetime(date.split(" GMT")[0] + " GMT").timestamp()  # WebHDFS sends it twice
+
+    def space(self) -> tuple[int | None, int | None]:
+        """Bytes that are free in the whole filesystem, and bytes in all; None where the server does not say."""
+        try:
+            said = self._call("GETSTATUS", path="/", take=lambda answer: told(answer, "FsStatus"))
+            return int(said["remaining"]), int(said["capacity"])
+        except StoreRefused:  # an operation that a server does not know is an illegal argument
+            return None, None
 
     def block_locations(self, path: str) -> dict[str, Any]:
         """What HDFS says of a file's blocks, ``isUnderConstruction`` among it. Raises where a server has no blocks."""

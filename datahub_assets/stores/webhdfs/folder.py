@@ -1,6 +1,7 @@
 """A folder behind WebHDFS or HttpFS where providers drop files (``landing_remote``)."""
 
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -51,6 +52,15 @@ class WebHdfsFolder:
     def clock_ahead(self, folder: str) -> float:
         """See ``RemoteFolder.clock_ahead``."""
         return self._filesystem.server_time() - time.time()
+
+    def probe(self, folder: str) -> None:
+        """See ``RemoteFolder.probe``."""
+        path = f"{folder}/.probe-{uuid.uuid4().hex}"
+        where = self._filesystem.where(path)
+        try:
+            self._filesystem.connection.patiently("write", where, lambda: self._filesystem.upload(path, b"probe"))
+        finally:
+            self._filesystem.discard(path)
 
     def is_being_written(self, path: str) -> bool:
         """See ``RemoteFolder.is_being_written``. HDFS knows; MapR's and local files show their growth by size and time."""

@@ -147,7 +147,8 @@ def test_no_command_is_served_yet_that_is_not_built() -> None:
     """What the issue names is there, and nothing that only pretends."""
     names = {name.removeprefix("datahub").strip() for name, _ in _LEAVES}
     wanted = {
-        "init", "demo", "land", "deliveries", "log", "status", "reconcile", "rebuild", "maintain", "backup", "catalogue check",
+        "init", "demo", "doctor", "land", "deliveries", "log", "status", "reconcile", "rebuild", "maintain", "backup",
+        "catalogue check",
         "catalogue show", "catalogue schema", "tables apply", "tables plan", "tables ranges", "tables read", "tables history",
         "cuts create", "cuts list", "extracts read", "extracts export", "rejects list", "rejects show", "rejects replay",
         "serve odbc", "usage", "users add", "users check", "users list", "users revoke", "users token",

@@ -1,5 +1,6 @@
 """Extracts: the same inputs give the same bytes; other SQL makes all partitions anew, and what was said stays said."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +9,30 @@ import pytest
 
 from datahub_assets.catalogue.extract_order import order_shows
 from datahub_assets.history.log import Change
+from datahub_assets.operations.checks import COMPLETENESS, dataset_findings
 from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.stale import stale_extract
+from datahub_assets.operations.waiting import waiting
 from datahub_assets_tests.hubs import (
+    INSTRUMENTS,
+    MEMBERS,
+    NOON,
+    PRICED_MEMBERS,
     PRICES,
     RETURNS,
     D,
     columns,
     done,
+    instruments,
     land,
+    members,
     prices,
     redeclared,
     rows,
     small_hub,
     work,
 )
+from datahub_assets_tests.unit.cli.conftest import Cli
 
 _TABLE = (
     ("px/prices", (("business_date", "DATE"), ("ticker", "VARCHAR"), ("price", "DECIMAL(18,4)"), ("ratio", "DOUBLE"))),
@@ -126,6 +136,49 @@ def test_extract_follows_a_column_that_its_input_widened(tmp_path: Path) -> None
     assert stale_extract(wider, RETURNS, wider.log.last()).days == (D[0],)
     done(wider)
     assert stale_extract(wider, RETURNS, wider.log.last()).days == ()
+
+
+def test_date_with_a_missing_input_says_which_and_is_made_when_it_comes(tmp_path: Path) -> None:
+    """Prices of a day and of the day after are there, those between are not, nor any members: each date says what it lacks."""
+    hub = small_hub(tmp_path)
+    for day in (D[0], D[2]):
+        land(hub, PRICES, day, prices(day, A=10))
+    land(hub, INSTRUMENTS, D[0], instruments(A="Alpha EUR"))
+    done(hub)
+    assert waiting(hub, PRICED_MEMBERS, hub.log.last()) == {
+        D[0]: ("idx/members",), D[1]: ("idx/members", "px/prices 2013-01-03"), D[2]: ("idx/members",),
+    }  # fmt: skip
+    land(hub, MEMBERS, D[0], members(("A", D[0], None)))
+    done(hub)
+    assert waiting(hub, PRICED_MEMBERS, hub.log.last()) == {D[1]: ("px/prices 2013-01-03",)}
+    assert [row[0] for row in rows(hub, PRICED_MEMBERS)] == [D[0], D[2]]
+    land(hub, PRICES, D[1], prices(D[1], A=11))
+    done(hub)
+    assert waiting(hub, PRICED_MEMBERS, hub.log.last()) == {}
+    assert [row[0] for row in rows(hub, PRICED_MEMBERS)] == list(D[:3])
+
+
+def test_completeness_says_what_a_missing_date_waits_for(tmp_path: Path) -> None:
+    """The check in Dagster and the command line tell the input, or the file, that somebody has to ask for."""
+    hub = small_hub(tmp_path, PRICES, RETURNS, declared={
+        name: {"partitions": {"expected": {"time": "18:00"}, "end": D[2]}} for name in (PRICES, RETURNS)
+    })  # fmt: skip
+    for day in (D[0], D[2]):
+        land(hub, PRICES, day, prices(day, A=10))
+    done(hub)
+    land(hub, PRICES, D[1], prices(D[1], A=-1, B=-1))
+    work(hub)
+    told = {
+        name: next(f for f in dataset_findings(hub, name, hub.log.last(), NOON) if f.check == COMPLETENESS)
+        for name in (PRICES, RETURNS)
+    }
+    assert not any(finding.passed for finding in told.values())
+    assert told[RETURNS].description.endswith("missing: 2013-01-03; 2013-01-03 waits for px/prices 2013-01-03")
+    assert "prices_20130103.csv, which was received and is not in the table" in told[PRICES].description
+    shown = Cli(tmp_path).ok("status", RETURNS)
+    assert "2013-01-03 waits for px/prices 2013-01-03" in shown.stderr
+    (row,) = json.loads(Cli(tmp_path).ok("status", RETURNS, "--format", "json").stdout)
+    assert row["waits_for"] == ["2013-01-03: px/prices 2013-01-03"]
 
 
 def test_words_about_an_extract_make_nothing_anew(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
 """A hub's Dagster for tests: the hub's own definitions on a real instance in a folder of the test's own, run in this process."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
+from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
@@ -37,8 +41,8 @@ class Dagster(InProcessDagster):
 
     def __init__(self, hub: Hub, own: Sequence[dg.AssetsDefinition] = ()) -> None:
         home = hub.settings.home / "dagster"
-        home.mkdir(exist_ok=True)
-        (home / "dagster.yaml").write_text(files("datahub_assets.orchestration").joinpath("dagster.yaml").read_text())
+        if not home.exists():
+            shutil.copytree(_new_home(), home)
         super().__init__(hub.settings, home)
         self.hub = hub
         self.records = Records(self.instance)
@@ -77,6 +81,21 @@ class Dagster(InProcessDagster):
     def settled(self) -> list[dg.ExecuteInProcessResult]:
         """The sensors are asked and their runs executed until none asks for one."""
         return list(self.settle())
+
+
+@lru_cache
+def _new_home() -> Path:
+    """A Dagster home with its storages made and nothing in them, to be copied: making them takes longer than most tests."""
+    home = Path(_KEPT.name)
+    (home / "dagster.yaml").write_text(files("datahub_assets.orchestration").joinpath("dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.get_run_records(limit=1)
+        instance.all_asset_keys()
+        instance.all_instigator_state()
+    return home
+
+
+_KEPT = TemporaryDirectory()
 
 
 @contextmanager
