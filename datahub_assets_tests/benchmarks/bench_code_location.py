@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from datahub_assets_tests.benchmarks.figures import Figure, interleaved, paired, save
+from datahub_assets_tests.memory import peak_megabytes
 
 DATASETS = 300
 AIM = 1.5
@@ -117,7 +118,6 @@ def _loaded(way: str, home: Path, datasets: int) -> dict[str, float]:
 
 
 def _loaded_here(way: str, home: Path, datasets: int) -> None:
-    import resource
 
     begun = time.perf_counter()
     import dagster  # noqa: F401
@@ -126,7 +126,7 @@ def _loaded_here(way: str, home: Path, datasets: int) -> None:
         import datahub_assets.orchestration.build  # noqa: F401
     imports = time.perf_counter() - begun
     assets = load_hub(home) if way == "hub" else load_bare(datasets)
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    megabytes = peak_megabytes()
     print(json.dumps({"imports": imports, "assets": assets, "mb": megabytes}))
 
 

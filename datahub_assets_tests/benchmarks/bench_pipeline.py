@@ -19,7 +19,6 @@ Usage: ``make bench-pipeline`` (``ARGS="--rows 5000000"``: the full size; ``ARGS
 import argparse
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import statistics
@@ -44,6 +43,7 @@ from datahub_assets.operations.structure import structure
 from datahub_assets.settings import Settings
 from datahub_assets.stores.tables.embedded import BATCH_ROWS, EmbeddedTableStore
 from datahub_assets_tests.benchmarks.figures import Figure, interleaved, paired, save
+from datahub_assets_tests.memory import peak_megabytes
 
 DAY = date(2013, 1, 17)
 DATASET = "synthetic/positions"
@@ -144,7 +144,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.memory_of:
         run_hub(Path(options.memory_of[0]), Path(options.memory_of[1]))
-        print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        print(json.dumps(peak_megabytes()))
         return
     rows, pairs = (200_000, 2) if options.quick else (options.rows, options.pairs)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

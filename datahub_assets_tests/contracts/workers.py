@@ -1,6 +1,5 @@
 """What the other processes of the contract tests do."""
 
-import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from datahub_assets.stores.vault import Vault
 from datahub_assets_tests.contracts.around import Signals, StopsWhileIndexing
 from datahub_assets_tests.contracts.implementations import FilesAt, TablesAt
 from datahub_assets_tests.contracts.rows import numbered, rows
+from datahub_assets_tests.memory import peak_megabytes
 
 # -- table store -------------------------------------------------------------------------------------------------------
 
@@ -51,13 +51,13 @@ def fill_and_drop(connection: Connection, at: TablesAt, table: str) -> None:
     connection.send("written")
 
 
-def scan_growth(at: TablesAt, table: str) -> tuple[int, int]:
-    """Rows of a scan, and the MiB by which it made the process grow."""
+def scan_growth(at: TablesAt, table: str) -> tuple[int, float]:
+    """Rows of a scan, and the MB by which it made the process grow."""
     store = at.open()
     store.get(table, [b"x"])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_megabytes()
     count = sum(len(page) for page in store.scan(table, b"", b""))
-    return count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    return count, peak_megabytes() - before
 
 
 # -- file store --------------------------------------------------------------------------------------------------------

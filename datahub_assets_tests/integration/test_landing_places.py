@@ -190,23 +190,23 @@ def test_many_small_files_by_sftp(sftp: SftpServer, tmp_path: Path) -> None:
 
 
 _KEEP = """
-import resource, sys
+import sys
 from pathlib import Path
 from datahub_assets.stores.landing_places import open_place
 from datahub_assets.stores.roots import open_files
 from datahub_assets.stores.sftp.options import SftpOptions
 from datahub_assets.stores.vault import Vault
-from datahub_assets.stores.sftp.options import SftpOptions
 from datahub_assets.stores.webhdfs.options import WebHdfsOptions
+from datahub_assets_tests.memory import peak_megabytes
 landing, root, key, hosts = sys.argv[1:]
 place = open_place(landing, WebHdfsOptions(), SftpOptions(key_file=Path(key), known_hosts=Path(hosts)))
 vault = Vault(open_files(root, WebHdfsOptions()))
 vault.keep("warm/up", [b"x"])
 (file,) = place.files()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_megabytes()
 facts = vault.keep("px/prices", file.chunks())
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(facts.size, facts.sha256, grown // 1024)
+grown = peak_megabytes() - before
+print(facts.size, facts.sha256, int(grown))
 """
 
 
