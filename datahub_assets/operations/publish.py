@@ -22,7 +22,6 @@ from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.hub import CODE_VERSION, Hub
 from datahub_assets.operations.inputs import InputFinder, Inputs
 from datahub_assets.operations.read import read_bitemporal
-from datahub_assets.operations.scanned import Scanned
 from datahub_assets.operations.structure import REDONE, Commit
 from datahub_assets.schema.contract import BUSINESS_DATE, Contract, Shape
 from datahub_assets.stores.ahead import ahead
@@ -31,6 +30,8 @@ from datahub_assets.stores.structured import ImageSummary
 
 if TYPE_CHECKING:
     import duckdb
+
+    from datahub_assets.operations.scanned import Scanned
 
 COMMIT_PARTITIONS = 25
 """Partitions that one log entry takes at most: a conflict costs the work of so many."""
@@ -151,7 +152,7 @@ def remake(hub: Hub, definition: Definition, change: Change, position: int) -> t
 
 
 def _made(
-    hub: Hub, definition: Definition, partition: str, write_id: int, read: Mapping[str, pa.Table | Scanned],
+    hub: Hub, definition: Definition, partition: str, write_id: int, read: "Mapping[str, pa.Table | Scanned]",
     *, in_order: bool = False,
 ) -> tuple[tuple[DataFile, ...], Digest]:  # fmt: skip
     """The partition's files are there, made by the SQL from these rows; and the digest of their rows.
@@ -194,8 +195,10 @@ def _version(definition: Definition) -> str:
     return f"{CODE_VERSION}+{hashlib.sha256(definition.sql.encode()).hexdigest()[:8]}"
 
 
-def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> pa.Table | Scanned:
+def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> "pa.Table | Scanned":
     """The rows of one input, as the contract's columns. Images of a snapshot may be large: they are read as they are needed."""
+    from datahub_assets.operations.scanned import Scanned  # here: what it needs takes 0.2 s of a code location's start
+
     name, names = contract.dataset, contract.arrow_schema.names
     if contract.shape is Shape.BITEMPORAL:
         return read_bitemporal(hub, name, position, inputs.partition, contract).select(names)
@@ -213,7 +216,7 @@ def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> pa.Tab
 
 
 def _run(
-    duck: "duckdb.DuckDBPyConnection", made_by: Definition, partition: str, read: Mapping[str, pa.Table | Scanned],
+    duck: "duckdb.DuckDBPyConnection", made_by: Definition, partition: str, read: "Mapping[str, pa.Table | Scanned]",
     *, in_order: bool,
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The SQL's rows in key order, a row group at a time: sorted, or found to be in it.
@@ -221,6 +224,8 @@ def _run(
     On one thread where the order of rows shows, or the same inputs would give other bytes.
     """
     import duckdb
+
+    from datahub_assets.operations.scanned import Scanned
 
     if in_order or order_shows(made_by.sql, extract_sql.columns_of(made_by.reads)):
         duck.execute("SET threads = 1")
