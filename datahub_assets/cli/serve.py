@@ -10,7 +10,7 @@ from datahub_assets.cli.opening import hub_of
 from datahub_assets.cli.words import say
 from datahub_assets.errors import DeclarationError
 
-app = typer.Typer(no_args_is_help=True, help="Serve the hub's data to analysts: by ODBC.")
+app = typer.Typer(no_args_is_help=True, help="Serve the hub's data to analysts: by ODBC, by HTTP.")
 
 _LOCAL = {"127.0.0.1", "::1", "localhost"}
 Host = Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0: all of this machine's.")]
@@ -68,6 +68,56 @@ def odbc(
     finally:
         engine.close()
     say("ODBC is no longer served.")
+
+
+@app.command()
+def http(
+    ctx: typer.Context,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any that is free.")] = 8080,
+    certificate: Certificate = None,
+    key: Key = None,
+    plain: Plain = False,
+    connections: Annotated[int, typer.Option("--connections", min=1, help="Connections at once.")] = 500,
+) -> None:
+    """Serve HTTP: rows, datasets and statements for programs under /api/v1, pages for people at /.
+
+    Who may read what: datahub users. Formats, paging and examples: docs/http.md.
+
+    For example:
+
+        datahub serve http
+
+        datahub serve http --host 0.0.0.0 --certificate hub.crt --key hub.key
+    """
+    _require_tls(host, certificate, key, plain)
+    hub = hub_of(ctx)
+    try:
+        from datahub_assets.serving.http.app import make_app
+    except ImportError as error:
+        raise DeclarationError("HTTP needs packages", got=str(error), remedy="Install datahub-assets[serve]") from error
+    from datahub_assets.serving.engine import Engine
+    from datahub_assets.serving.http.options import HttpOptions, key_at
+    from datahub_assets.serving.http.server import Address, Server
+    from datahub_assets.serving.odbc import tls
+
+    if certificate is not None and key is not None:
+        tls.context(certificate, key)
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    scheme = "http" if certificate is None else "https"
+    secure = certificate is not None or (plain and host not in _LOCAL)
+    engine = Engine.open(hub)
+    try:
+        application = make_app(engine, HttpOptions(key=key_at(hub.settings.home / "http.key"), secure=secure))
+        server = Server(application, Address(host, port, certificate, key, connections))
+        server.run(lambda: say(f"HTTP is served: {scheme}://{host}:{server.port}. Stop with Ctrl-C."))
+    except OSError as error:
+        raise DeclarationError(
+            "Cannot listen", where=f"{host}:{port}", got=str(error), remedy="Choose another --port"
+        ) from error
+    finally:
+        engine.close()
+    say("HTTP is no longer served.")
 
 
 def _require_tls(host: str, certificate: Path | None, key: Path | None, plain: bool) -> None:

@@ -151,7 +151,7 @@ def test_no_command_is_served_yet_that_is_not_built() -> None:
         "catalogue check",
         "catalogue show", "catalogue schema", "tables apply", "tables plan", "tables ranges", "tables read", "tables history",
         "cuts create", "cuts list", "extracts read", "extracts export", "rejects list", "rejects show", "rejects replay",
-        "serve odbc", "usage", "users add", "users check", "users list", "users revoke", "users token",
+        "serve http", "serve odbc", "usage", "users add", "users check", "users list", "users revoke", "users token",
     }  # fmt: skip
     assert names == wanted
     assert isinstance(app, typer.Typer)

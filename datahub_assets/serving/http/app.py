@@ -1,0 +1,47 @@
+"""The application: what is served where. Routes are their modules'; the server around it is ``server``'s."""
+
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+
+from datahub_assets import __version__
+from datahub_assets.errors import DatahubError
+from datahub_assets.serving.engine import Engine
+from datahub_assets.serving.http import problems, sign_in_form
+from datahub_assets.serving.http.options import HttpOptions
+from datahub_assets.serving.refusals import NotSignedIn
+
+API = "/api/v1"
+
+
+def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
+    """The door over an engine, which its maker closes.
+
+    Args:
+        engine: what is served.
+        options: limits; None: the usual ones, with a key of this process.
+    """
+    app = FastAPI(
+        title="DataHub", version=__version__, summary="Datasets of the hub, as of any known time.",
+        openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    app.state.engine, app.state.options = engine, options or HttpOptions()
+    app.add_exception_handler(NotSignedIn, _on_not_signed_in)
+    app.add_exception_handler(DatahubError, problems.on_hub_error)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.include_router(sign_in_form.router)
+    return app
+
+
+async def _on_not_signed_in(request: Request, error: Exception) -> Response:
+    """A browser is sent to the form; a program is told how to sign in."""
+    assert isinstance(error, NotSignedIn)
+    path = request.url.path
+    if "text/html" in request.headers.get("accept", "") and not path.startswith(f"{API}/") and path != "/sign-in":
+        asked = f"{path}?{request.url.query}" if request.url.query else path
+        return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
+    return problems.problem(error)

@@ -1,0 +1,37 @@
+"""What the HTTP door is told when it starts: its limits, and the key that its signatures are made with."""
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """Limits and secrets of one server.
+
+    ``key`` signs sign-ins of browsers and cursors; servers that share a key accept each other's. ``secure``: browsers reach
+    the server by TLS, and send their sign-in by nothing else.
+    """
+
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
+    secure: bool = False
+    cookie_seconds: int = 12 * 3600
+    statement_bytes: int = 1 << 20
+    """Of the body of a request."""
+    page_rows: int = 100_000
+    """Rows of a page at most; without ``limit`` rows are streamed, however many."""
+    threads: int = 64
+    """Requests that compute or wait for the engine at once."""
+
+
+def key_at(path: Path) -> bytes:
+    """The key that the file holds; made at the first start, so that a sign-in outlives the server's restart."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+    except FileExistsError:
+        pass
+    return path.read_bytes()

@@ -1,0 +1,88 @@
+"""Errors as problem documents (RFC 9457): what, where, what was got and expected, whose turn it is."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from datahub_assets.errors import DatahubError, DeliveryMissing, QueryError, StoreUnavailable
+from datahub_assets.serving import refusals
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS: tuple[tuple[type[DatahubError], HTTPStatus], ...] = (
+    (refusals.NotSignedIn, HTTPStatus.UNAUTHORIZED),
+    (refusals.NotAllowed, HTTPStatus.FORBIDDEN),
+    (refusals.RightsChanged, HTTPStatus.FORBIDDEN),
+    (refusals.TooBusy, HTTPStatus.TOO_MANY_REQUESTS),
+    (refusals.TookTooLong, HTTPStatus.REQUEST_TIMEOUT),
+    (refusals.Cancelled, HTTPStatus.SERVICE_UNAVAILABLE),
+    (refusals.OutOfMemory, HTTPStatus.INSUFFICIENT_STORAGE),
+    (refusals.TooLong, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (DeliveryMissing, HTTPStatus.NOT_FOUND),
+    (QueryError, HTTPStatus.BAD_REQUEST),
+    (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+_TURN = "the person who asks"
+
+
+class NoSuchThing(QueryError):
+    """A dataset, row or place that does not exist for this person."""
+
+
+def status_of(error: DatahubError) -> HTTPStatus:
+    """The status that says whose turn it is."""
+    if isinstance(error, NoSuchThing):
+        return HTTPStatus.NOT_FOUND
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def document(error: DatahubError, status: HTTPStatus) -> dict[str, Any]:
+    """The error as a problem document."""
+    said: dict[str, Any] = {
+        "type": "about:blank", "title": error.what, "status": int(status), "detail": str(error).splitlines()[0],
+        **error.facts(), "retry_helps": error.retry_helps,
+    }  # fmt: skip
+    if isinstance(error, refusals.Refused):
+        said["sqlstate"] = error.sqlstate
+    return said
+
+
+def problem(error: DatahubError) -> Response:
+    """The answer to a request that failed so."""
+    status = status_of(error)
+    headers = {"Cache-Control": "no-store"}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Basic realm="DataHub", charset="UTF-8", Bearer realm="DataHub"'
+    if error.retry_helps and status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        headers["Retry-After"] = "2"
+    return JSONResponse(document(error, status), status, headers, media_type=MEDIA_TYPE)
+
+
+async def on_hub_error(_: Request, error: Exception) -> Response:
+    """An error of the hub's."""
+    assert isinstance(error, DatahubError)
+    return problem(error)
+
+
+async def on_invalid(_: Request, error: Exception) -> Response:
+    """A request that does not fit the description of the API."""
+    assert isinstance(error, RequestValidationError)
+    found = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+    said = {
+        "type": "about:blank", "title": "Request is not understood", "status": 422, "detail": found[0],
+        "what": "Request is not understood", "problems": "\n".join(found), "turn": _TURN, "retry_helps": False,
+    }  # fmt: skip
+    return JSONResponse(said, 422, media_type=MEDIA_TYPE)
+
+
+async def on_http_error(_: Request, error: Exception) -> Response:
+    """No such path, or no such method for it."""
+    assert isinstance(error, HTTPException)
+    said = {
+        "type": "about:blank", "title": error.detail, "status": error.status_code, "what": error.detail, "turn": _TURN,
+        "retry_helps": False,
+    }  # fmt: skip
+    return JSONResponse(said, error.status_code, error.headers, media_type=MEDIA_TYPE)
