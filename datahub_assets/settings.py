@@ -95,6 +95,13 @@ class Settings(BaseSettings):
         description="Files in landing are history: the hub knows each from its modification time on (migration, demo).",
     )
     dagster_url: str = Field("http://127.0.0.1:3000", description="Address of the Dagster webserver, for links.")
+    pages_url: str | None = Field(
+        None, description="Address of the pages for analysts as people reach it: for links to them, and how to connect."
+    )
+    odbc_address: str | None = Field(
+        None, pattern=r"^[^\s:/;{}]+:\d{1,5}$",
+        description="host:port of the ODBC door as people reach it; the pages' own host and port 15432 when left out.",
+    )  # fmt: skip
     notifications: Notifications = Field(default_factory=Notifications)
     access_file: Path | None = Field(
         None, description="Who may read what (docs/serving.md); home/access.yaml when left out."

@@ -12,6 +12,7 @@ from datahub_assets.errors import DatahubError
 from datahub_assets.serving.engine import Engine
 from datahub_assets.serving.http import problems, sign_in_form
 from datahub_assets.serving.http.options import HttpOptions
+from datahub_assets.serving.pages.router import join_pages
 from datahub_assets.serving.refusals import NotSignedIn
 
 API = "/api/v1"
@@ -34,6 +35,7 @@ def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.include_router(sign_in_form.router)
+    join_pages(app, engine)
     return app
 
 

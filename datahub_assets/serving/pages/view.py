@@ -1,0 +1,100 @@
+"""One dataset as one person sees it at one moment, and what of the commit log's facts may be told to them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+
+from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
+from datahub_assets.history.log import Change
+from datahub_assets.operations.hub import Hub
+from datahub_assets.serving.moments import Moment
+from datahub_assets.serving.relations import Relation, RelationKind
+from datahub_assets.serving.rights import Rights
+from datahub_assets.serving.session import Session
+
+
+@dataclass(frozen=True)
+class View:
+    """See the module. ``view_of`` makes one; there is none of a dataset that does not exist for the person."""
+
+    session: Session
+    dataset: str
+    rights: Rights
+    moment: Moment
+    now: datetime
+    """When it is judged what is late: the hub's time, or the known time of the position that was asked for."""
+
+    @property
+    def hub(self) -> Hub:
+        """The hub that is served."""
+        return self.session.engine.hub
+
+    @cached_property
+    def declared(self) -> StructuredDataset | ExtractDataset:
+        """The dataset as the catalogue has it."""
+        return self.hub.dataset(self.dataset)
+
+    @cached_property
+    def relation(self) -> Relation:
+        """The dataset's relation, with the columns that are masked for the person."""
+        described = self.session.engine.described
+        return described.seen_by(described.relations(self.dataset)[0], self.rights)
+
+    @property
+    def is_bitemporal(self) -> bool:
+        """Whether rows hold from a day to a day."""
+        return self.relation.kind is RelationKind.BITEMPORAL
+
+    @property
+    def tells_counts(self) -> bool:
+        """Whether the log's counts may be told: they count rows that a row filter hides."""
+        return self.rights.rows is None
+
+    @property
+    def tells_raw(self) -> bool:
+        """Whether rejects and what files say may be told: nothing is filtered or masked in them."""
+        return self.rights.whole
+
+    @cached_property
+    def made(self) -> dict[date, list[tuple[int, Change]]]:
+        """For each business date (bitemporal: each date of which an image was merged) its commits, oldest first."""
+        made: dict[date, list[tuple[int, Change]]] = {}
+        for at, change in self.hub.log.all_changes(self.dataset, self.moment.position):
+            day = day_of(change)
+            if day is not None:
+                made.setdefault(day, []).append((at, change))
+        return dict(sorted(made.items()))
+
+    @property
+    def last_date(self) -> date | None:
+        """The newest business date that is there."""
+        return max(self.made, default=None)
+
+
+def day_of(change: Change) -> date | None:
+    """The date that a change is about; None for a merge of intervals, which is about no one date."""
+    return date.fromisoformat(change.partition) if change.partition else change.observed
+
+
+def view_of(session: Session, dataset: str) -> View | None:
+    """The dataset as the session's person sees it; None: it does not exist for them."""
+    rights = session.rights(dataset)
+    if rights is None:
+        return None
+    moment, hub = session.moment(), session.engine.hub
+    now = hub.clock() if moment.asked is None or moment.known_at is None else moment.known_at
+    return View(session, dataset, rights, moment, now)
+
+
+def views(session: Session) -> Iterator[View]:
+    """All datasets that exist for the person, by name."""
+    for dataset in sorted(session.engine.hub.catalogue.datasets):
+        view = view_of(session, dataset)
+        if view is not None:
+            yield view
+
+
+def visible(session: Session, dataset: str) -> bool:
+    """Whether the dataset exists for the person."""
+    return session.rights(dataset) is not None
