@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "bench"
-_PACKAGES = ("dagster", "duckdb", "numpy", "pandera", "polars", "pyarrow", "pydantic", "sqlglot")
+_PACKAGES = ("dagster", "duckdb", "fsspec", "numpy", "pandera", "polars", "pyarrow", "pydantic", "sqlglot")
 
 A = TypeVar("A")
 B = TypeVar("B")
