@@ -3,13 +3,17 @@
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from datahub_assets.errors import StoreUnavailable
 
 MEMORY_BYTES = 8 << 20
 READ_BYTES = 1 << 20
+BESIDE_BYTES = 64 << 10
+"""Pieces from this size on are hashed in a thread beside, while they are sent."""
 
 
 class Spool:
@@ -24,6 +28,9 @@ class Spool:
         self._is_repeatable = self._rest is not chunks
         self._kept = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 -- closed by __exit__
         self._sha = hashlib.sha256()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="sha256")
+        self._read: deque[bytes] = deque()  # by ``whole``, not given by ``stream`` yet
+        self._going: Generator[bytes, None, None] | None = None
         self.size = 0
         """Bytes of the last time through."""
         self.ended = False
@@ -38,6 +45,7 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._kept.close()
+        self._beside.shutdown()
 
     @property
     def sha256(self) -> str:
@@ -46,24 +54,43 @@ class Spool:
 
     def stream(self) -> Iterator[bytes]:
         """All bytes from the first on. Ends early where the source raises: see ``error``."""
-        self._sha, self.size, self.ended, self.error = hashlib.sha256(), 0, False, None
-        for chunk in self._from_the_source() if self._is_repeatable else self._kept_and_rest():
-            self._sha.update(chunk)
-            self.size += len(chunk)
-            yield chunk
-        self.ended = True
+        going = self._going or self._from_the_start()
+        self._going = None
+        while self._read:
+            yield self._read.popleft()
+        yield from going
 
     def whole(self) -> bytes | None:
         """All bytes, if they are few; None when they are many: ``stream`` gives them. What the source raises is raised."""
-        head, stream = bytearray(), self.stream()
-        for chunk in stream:
-            head += chunk
-            if len(head) > MEMORY_BYTES:
-                stream.close()  # type: ignore[attr-defined]
+        head, size, going = deque[bytes](), 0, self._from_the_start()
+        for chunk in going:
+            head.append(chunk)
+            size += len(chunk)
+            if size > MEMORY_BYTES:
+                self._read, self._going = head, going  # what was read need not be read again
                 return None
         if self.error:
             raise self.error
-        return bytes(head)
+        return b"".join(head)
+
+    def _from_the_start(self) -> Generator[bytes, None, None]:
+        self._sha, self.size, self.ended, self.error = hashlib.sha256(), 0, False, None
+        self._read.clear()
+        return self._counted(self._sha)
+
+    def _counted(self, sha: "hashlib._Hash") -> Generator[bytes, None, None]:
+        for chunk in self._from_the_source() if self._is_repeatable else self._kept_and_rest():
+            self.size += len(chunk)
+            if len(chunk) < BESIDE_BYTES:
+                sha.update(chunk)
+                yield chunk
+            else:
+                hashed = self._beside.submit(sha.update, chunk)
+                try:
+                    yield chunk
+                finally:
+                    hashed.result()
+        self.ended = True
 
     def _from_the_source(self) -> Iterator[bytes]:
         chunks = iter(self._chunks)

@@ -1,5 +1,6 @@
 """What is uploaded can be sent again from its start, whatever the source, and its errors are its own."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -69,3 +70,16 @@ def test_error_of_the_source_ends_the_stream_and_is_kept() -> None:
         assert spool.error is not None
     with Spool(failing()) as spool, pytest.raises(OSError, match="landing"):
         spool.whole()
+
+
+@given(st.lists(st.sampled_from([b"", b"x", b"y" * (100 << 10), b"z" * (5 << 20)]), max_size=6), st.booleans())
+def test_what_was_read_ahead_is_not_read_again(pieces: list[bytes], once: bool) -> None:
+    """Landing may be far away: whether a file is small is found out once, and the digest is that of all bytes all the same."""
+    source = Counted(pieces)
+    with Spool(iter(pieces) if once else source) as spool:
+        small = spool.whole()
+        times = source.times
+        content = small if small is not None else b"".join(spool.stream())
+        assert source.times == times
+        assert content == b"".join(pieces)
+        assert (spool.size, spool.sha256) == (len(content), hashlib.sha256(content).hexdigest())
