@@ -64,7 +64,7 @@ class Hub:
         catalogue = load(settings.catalogue)
         return cls(
             settings, catalogue, open_files(settings.root_url, settings.webhdfs),
-            open_tables(settings.table_store, settings.tables, settings.hbase, partial(_form, catalogue)),
+            open_tables(settings.table_store, settings.tables, settings.hbase, partial(_form, catalogue), settings.webhdfs),
             open_landing(settings.landing, settings.landing_places, settings.webhdfs, settings.sftp), settings.now,
             actor or getpass.getuser(), run_id or f"cli-{uuid.uuid4().hex[:12]}",
         )  # fmt: skip

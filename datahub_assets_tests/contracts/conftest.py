@@ -9,15 +9,16 @@ import pytest
 from datahub_assets.stores.files import FileStore
 from datahub_assets.stores.roots import root_url
 from datahub_assets.stores.tables.interface import TableStore
-from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, TablesAt
+from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, Implementation, TablesAt
 
 
-def _marks(server: str | None) -> list[pytest.MarkDecorator]:
-    """The marks of tests that need this server; the first of them waits for it to start."""
-    return [pytest.mark.hbase, pytest.mark.timeout(900)] if server == "hbase" else []
+def _marks(each: Implementation[TableStore]) -> list[pytest.MarkDecorator]:
+    """The marks of tests on it; the first that needs a server waits for it to start."""
+    server = [pytest.mark.hbase, pytest.mark.timeout(900)] if each.server == "hbase" else []
+    return [*server, *([pytest.mark.soak] if each.soak else [])]
 
 
-@pytest.fixture(params=[pytest.param(name, marks=_marks(each.server)) for name, each in TABLE_STORES.items()])
+@pytest.fixture(params=[pytest.param(name, marks=_marks(each)) for name, each in TABLE_STORES.items()])
 def new_tables(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], TablesAt]:
     """Gives an empty table store with each call."""
     numbers, implementation = count(), TABLE_STORES[request.param]

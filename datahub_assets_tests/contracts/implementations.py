@@ -22,6 +22,8 @@ Store = TypeVar("Store")
 class Implementation(Generic[Store]):
     """How a test gets an empty place for a store, and how any process opens the store there.
 
+    ``soak``: each write takes seconds, so that the suite runs on it when there is time.
+
     ``empty_place`` is given the server that the fixture ``server`` gives (if it needs one) and a folder of the test's own,
     which does not exist yet, and names the place.
     """
@@ -29,6 +31,7 @@ class Implementation(Generic[Store]):
     empty_place: Callable[[Any, Path], str]
     open: Callable[[str], Store]
     server: str | None = None
+    soak: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,12 @@ def open_hbase(place: str) -> HBaseTableStore:
 TABLE_STORES: dict[str, Implementation[TableStore]] = {
     "embedded": Implementation(lambda _, folder: str(folder), lambda place: EmbeddedTableStore(Path(place))),
     "hbase": Implementation(lambda server, _: server.options().model_dump_json(), open_hbase, server="hbase"),
+    "hbase by files": Implementation(
+        lambda server, folder: server.options_for_files(folder, hfile_rows=8).model_dump_json(),
+        open_hbase,
+        server="hbase",
+        soak=True,
+    ),
 }
 
 FILE_STORES: dict[str, FileImplementation] = {

@@ -41,6 +41,13 @@ def write_batches(connection: Connection, at: TablesAt, table: str, size: int) -
         number += 1
 
 
+def write_many(connection: Connection, at: TablesAt, table: str, count: int, value_bytes: int) -> None:
+    """Says that it begins, then writes so many numbered rows in one go, in batches of 5,000."""
+    connection.send("begun")
+    pairs = numbered(count, value=b"v" * value_bytes)
+    at.open().write(table, (rows(pairs[i : i + 5_000]) for i in range(0, count, 5_000)))
+
+
 def fill_and_drop(connection: Connection, at: TablesAt, table: str) -> None:
     """Writes a row, waits, and writes another: its connection is older than what happened meanwhile."""
     store = at.open()

@@ -12,7 +12,7 @@ import pytest
 from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets_tests import sharing
 from datahub_assets_tests.hbase.cluster import HOST, Gateway, NotStarted, Processes, Standalone, free_ports
-from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath
+from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath, command
 from datahub_assets_tests.servers import require_server
 
 
@@ -33,10 +33,21 @@ class HBaseServer:
         given = {"gateways": self.gateways, "table_prefix": f"t{uuid.uuid4().hex[:12]}.", **more}
         return HBaseOptions.model_validate(given)
 
+    def options_for_files(self, staging: Path | str, **more: object) -> HBaseOptions:
+        """As ``options``, of a store that writes ``hfile_rows`` rows and more as files, through a staging folder."""
+        return self.options(hfile_staging=str(staging), hbase_command=tool_command(self.folder), **more)
+
     @property
     def processes(self) -> Processes:
         """Its processes."""
         return Processes(self.folder)
+
+
+def tool_command(folder: Path) -> tuple[str, ...]:
+    """What runs a class of HBase with the configuration in ``folder/conf``: as the program hbase does."""
+    # C1 alone: HBase's tools end before C2 would pay
+    options = (f"-Dlog={folder}/logs/tool.log", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+    return tuple(command("", (), folder=folder, heap_mb=256, options=options)[:-1])
 
 
 @pytest.fixture(scope="session")

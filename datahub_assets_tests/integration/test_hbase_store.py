@@ -23,9 +23,9 @@ from datahub_assets.stores.tables.interface import Rows
 from datahub_assets_tests.contracts.rows import Cells, Pairs, cell_rows, numbered, rows, scanned, scanned_cells
 from datahub_assets_tests.contracts.workers import now
 from datahub_assets_tests.hbase.cluster import HOST, Gateway, Processes, await_gateway, free_ports, start_gateway
-from datahub_assets_tests.hbase.java import command
 from datahub_assets_tests.hbase.proxy import Proxy
 from datahub_assets_tests.hbase.shared import HBaseServer
+from datahub_assets_tests.hbase.shell import admin
 from datahub_assets_tests.integration import tls_site
 from datahub_assets_tests.servers import require_program
 
@@ -66,14 +66,6 @@ def gateways(hbase: HBaseServer, tmp_path: Path) -> Iterator[Gateways]:
     started = Gateways(hbase, tmp_path / "gateways")
     yield started
     started.end()
-
-
-def admin(server: HBaseServer, *arguments: str) -> None:
-    """Something that needs hbase shell is done."""
-    log = f"-Dlog={server.folder}/logs/admin.log"
-    line = command("Admin.java", arguments, folder=server.folder, heap_mb=128, options=[log])
-    done = subprocess.run(line, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2_000:]
 
 
 def address(port: int) -> str:

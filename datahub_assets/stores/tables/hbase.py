@@ -7,9 +7,11 @@ settings, then ``domain.name``. The bytes of keys and cells are specified in ``d
 Cells have HBase's own timestamps: the order of versions is in the keys, and a table keeps one version of a cell.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import happybase
@@ -21,17 +23,22 @@ from datahub_assets.hbase_format.frames import Frame, delete_frames, put_frames
 from datahub_assets.hbase_format.nothing import cells_of, values_of
 from datahub_assets.hbase_format.replies import Batch
 from datahub_assets.hbase_format.thrift import encoding_of
+from datahub_assets.stores.roots import open_files, root_url
 from datahub_assets.stores.tables.hbase_errors import TableAbsent, hbase_errors
 from datahub_assets.stores.tables.hbase_gateways import Gateways, GatewaysUnreachable, Lease
+from datahub_assets.stores.tables.hbase_hfiles import HFileWriter, Large, first_row
 from datahub_assets.stores.tables.hbase_interface import Mutation
+from datahub_assets.stores.tables.hbase_load import Staging
 from datahub_assets.stores.tables.hbase_options import Form, HBaseOptions
 from datahub_assets.stores.tables.hbase_retry import Patience
 from datahub_assets.stores.tables.hbase_scan import Wanted, pages
 from datahub_assets.stores.tables.hbase_tables import Difference, create, differences, drop, unseen
 from datahub_assets.stores.tables.hbase_write import FrameWriter
 from datahub_assets.stores.tables.interface import CellRows, Rows
+from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 PACKED = b"d:r"
 """The column of rows that have one value."""
 _KEYS_AT_ONCE = 200
@@ -43,13 +50,19 @@ _CLOCK_TICK = 0.002
 class HBaseTableStore:
     """Tables in HBase. Safe for many threads and processes; a forked process makes connections of its own."""
 
-    def __init__(self, options: HBaseOptions, form: Callable[[str], Form] = lambda _: Form()) -> None:
-        """Use the gateways of the options; nothing is connected yet. ``form`` tells how a table is declared.
+    def __init__(
+        self,
+        options: HBaseOptions,
+        form: Callable[[str], Form] = lambda _: Form(),
+        webhdfs: WebHdfsOptions | None = None,
+    ) -> None:
+        """Use the gateways of the options; nothing is connected yet. ``form`` tells how a table is declared, ``webhdfs`` how
+        a staging folder by WebHDFS is reached.
 
         Raises:
             DeclarationError: the connection factory cannot be imported.
         """
-        self.options, self._form = options, form
+        self.options, self._form, self._webhdfs = options, form, webhdfs or WebHdfsOptions()
         self._gateways = Gateways(options)
         self._encoding = encoding_of(options.protocol)
         self._seen: set[str] = set()
@@ -61,7 +74,39 @@ class HBaseTableStore:
         return self.options.read_connections
 
     def write(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
-        """See ``TableStore.write``."""
+        """See ``TableStore.write``. Many rows go as files, where a staging folder is set and can be reached."""
+        if self.options.hfile_staging:
+            large = Large(batches, self.options.hfile_rows, self.options.hfile_bytes)
+            staging = self._staging(table) if large.found else None
+            if staging:
+                return self._write_files(table, large, staging)
+            batches = large.all()
+        return self._write_frames(table, batches)
+
+    def _write_files(self, table: str, large: Large, staging: Staging) -> int:
+        first = first_row(large.first)
+        self._write_frames(table, [first])
+        (key,) = first.keys.to_pylist()
+        cells = self._call(table, lambda lease: self._table(lease, table).row(key, include_timestamp=True))
+        writer = HFileWriter(staging, self.options, self._form(table), lambda: self._region_starts(table))
+        return writer.write(large.all(), max(timestamp for _, timestamp in cells.values()))
+
+    def _staging(self, table: str) -> Staging | None:
+        """Where files for HBase are staged; None where that cannot be reached now."""
+        place = str(self.options.hfile_staging)
+        try:
+            return Staging(open_files(root_url(place, Path()), self._webhdfs), self.options, self._name(table))
+        except StoreUnavailable as error:
+            _LOG.warning(
+                "%s: rows go through the gateways, for hbase.hfile_staging cannot be reached: %s", table, error
+            )
+            return None
+
+    def _region_starts(self, table: str) -> list[bytes]:
+        regions = self._call(table, lambda lease: lease.client.getTableRegions(self._name(table)))
+        return [region.startKey for region in regions]
+
+    def _write_frames(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
         total = 0
 
         def frames() -> Iterator[Frame]:

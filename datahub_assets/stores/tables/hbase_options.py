@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from datahub_assets.stores.roots import root_problems
+
 DATA, PROVENANCE = b"d", b"m"
 Compression = Literal["none", "gz", "snappy", "lz4", "zstd"]
 BlockEncoding = Literal["none", "prefix", "diff", "fast_diff", "row_index_v1"]
@@ -55,6 +57,35 @@ class HBaseOptions(BaseModel):
         description="Size of a request that carries rows; one row may exceed it. A framed gateway refuses more than "
         "hbase.regionserver.thrift.framed.max_frame_size_in_mb (2 by default).",
     )
+
+    hfile_staging: str | None = Field(
+        None,
+        description="A folder on HBase's own filesystem, as the hub reaches it: a path, file:///path or "
+        "webhdfs://user@host:port/path. Large writes go there as HFiles and are loaded by HBase's own tool; left out, all "
+        "rows go through the gateways.",
+    )
+    hfile_staging_in_hbase: str | None = Field(
+        None,
+        description="The same folder as HBase's tool names it, e.g. hdfs://nameservice/path; as above when left out.",
+    )
+    hfile_rows: int = Field(1_000_000, ge=1, description="A write of so many rows, or of hfile_bytes, goes as HFiles.")
+    hfile_bytes: int = Field(
+        128 << 20,
+        ge=1 << 20,
+        le=1 << 30,
+        description="Rows that are sorted in memory at once, as one file a region and family.",
+    )
+    hfile_load_seconds: float = Field(3_600, gt=0, description="How long HBase's bulk-load tool may take.")
+    hbase_command: tuple[str, ...] = Field(
+        ("hbase",), min_length=1, description="Runs a class of HBase: the program hbase, or java with a classpath."
+    )
+
+    @field_validator("hfile_staging")
+    @classmethod
+    def _staging(cls, value: str | None) -> str | None:
+        if value and (problems := root_problems(value)):
+            raise ValueError(f"{value!r}: {'; '.join(problems)}")
+        return value or None
 
     @field_validator("gateways")
     @classmethod
