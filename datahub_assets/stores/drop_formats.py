@@ -8,12 +8,12 @@ tab or carriage return gets an apostrophe in front: a spreadsheet would run it a
 Nothing else is changed, numbers never. Programs should take the plain file, where text is unaltered.
 
 Excel: real dates and numbers, text always as text (never a formula), header frozen. A sheet's numbers are doubles: an
-integer or decimal beyond 15 digits is written as text rather than rounded; NaN and infinities become error cells.
+integer or decimal beyond 15 digits is written as text rather than rounded, as are days before 1901; NaN and infinities become error cells.
 """
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from datahub_assets.stores.files import chunks_of
 
 MAX_SHEET_ROWS = (1 << 20) - 1
 EXACT_DIGITS = 15
+FIRST_YEAR = 1901
+"""A sheet's days begin with 1900, which it takes for a leap year: earlier days are written as text."""
 FORMULA = r"^[=+\-@\t\r]"
 
 
@@ -107,7 +109,14 @@ def _writer(page: Any, arrow: pa.DataType) -> Any:
     if pa.types.is_boolean(arrow):
         return page.write_boolean
     if pa.types.is_date(arrow) or pa.types.is_timestamp(arrow):
-        return page.write_datetime
+
+        def write_day(row: int, column: int, value: date | datetime, form: Any) -> None:
+            if value.year >= FIRST_YEAR:
+                page.write_datetime(row, column, value, form)
+            else:
+                page.write_string(row, column, value.isoformat(), form)
+
+        return write_day
     if pa.types.is_string(arrow):
         return page.write_string
     if pa.types.is_floating(arrow):

@@ -10,12 +10,26 @@ from starlette.exceptions import HTTPException
 from datahub_assets import __version__
 from datahub_assets.errors import DatahubError
 from datahub_assets.serving.engine import Engine
-from datahub_assets.serving.http import problems, sign_in_form
+from datahub_assets.serving.http import (
+    datasets,
+    deliveries,
+    hub_state,
+    keys,
+    metrics,
+    problems,
+    rows,
+    sign_in_form,
+    statements,
+)
+from datahub_assets.serving.http.body_limit import BodyLimit
+from datahub_assets.serving.http.examples import PROBLEMS
 from datahub_assets.serving.http.options import HttpOptions
+from datahub_assets.serving.http.spool import Spool
 from datahub_assets.serving.pages.router import join_pages
 from datahub_assets.serving.refusals import NotSignedIn
 
 API = "/api/v1"
+"""Programs ask below it; everything else is for people."""
 
 
 def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
@@ -25,15 +39,25 @@ def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
         engine: what is served.
         options: limits; None: the usual ones, with a key of this process.
     """
+    options = options or HttpOptions()
     app = FastAPI(
         title="DataHub", version=__version__, summary="Datasets of the hub, as of any known time.",
-        openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None,
+        openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None, separate_input_output_schemas=False,
     )  # fmt: skip
-    app.state.engine, app.state.options = engine, options or HttpOptions()
+    counters = metrics.Metrics(engine)
+    app.state.engine, app.state.options = engine, options
+    app.state.metrics, app.state.spool = counters, Spool(options.spool_bytes)
     app.add_exception_handler(NotSignedIn, _on_not_signed_in)
     app.add_exception_handler(DatahubError, problems.on_hub_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(Exception, problems.on_fault)
+    app.add_middleware(BodyLimit, size=options.statement_bytes)
+    app.add_middleware(metrics.Counted, metrics=counters)
+    for module in (keys, rows, datasets, deliveries, statements, hub_state):
+        app.include_router(module.router, prefix=API, responses=PROBLEMS)
+    app.include_router(hub_state.health_router, responses={503: PROBLEMS[503]})
+    app.include_router(metrics.router)
     app.include_router(sign_in_form.router)
     join_pages(app, engine)
     return app

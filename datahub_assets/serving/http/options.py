@@ -23,6 +23,8 @@ class HttpOptions:
     """Of the body of a request."""
     page_rows: int = 100_000
     """Rows of a page at most; without ``limit`` rows are streamed, however many."""
+    spool_bytes: int = 4 << 30
+    """Room on disk for Parquet files that are asked for in parts."""
     threads: int = 64
     """Requests that compute or wait for the engine at once."""
 

@@ -8,8 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from datahub_assets.errors import DatahubError, DeliveryMissing, QueryError, StoreUnavailable
+from datahub_assets.errors import DatahubError, DeclarationError, DeliveryMissing, QueryError, StoreUnavailable
 from datahub_assets.serving import refusals
+from datahub_assets.serving.http.writing.formats import NotAcceptable
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[DatahubError], HTTPStatus], ...] = (
@@ -17,13 +18,15 @@ _STATUS: tuple[tuple[type[DatahubError], HTTPStatus], ...] = (
     (refusals.NotAllowed, HTTPStatus.FORBIDDEN),
     (refusals.RightsChanged, HTTPStatus.FORBIDDEN),
     (refusals.TooBusy, HTTPStatus.TOO_MANY_REQUESTS),
-    (refusals.TookTooLong, HTTPStatus.REQUEST_TIMEOUT),
+    (refusals.TookTooLong, HTTPStatus.UNPROCESSABLE_ENTITY),
     (refusals.Cancelled, HTTPStatus.SERVICE_UNAVAILABLE),
-    (refusals.OutOfMemory, HTTPStatus.INSUFFICIENT_STORAGE),
+    (refusals.OutOfMemory, HTTPStatus.UNPROCESSABLE_ENTITY),
     (refusals.TooLong, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (NotAcceptable, HTTPStatus.NOT_ACCEPTABLE),
     (DeliveryMissing, HTTPStatus.NOT_FOUND),
     (QueryError, HTTPStatus.BAD_REQUEST),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (DeclarationError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 _TURN = "the person who asks"
 
@@ -86,3 +89,12 @@ async def on_http_error(_: Request, error: Exception) -> Response:
         "retry_helps": False,
     }  # fmt: skip
     return JSONResponse(said, error.status_code, error.headers, media_type=MEDIA_TYPE)
+
+
+async def on_fault(_: Request, error: Exception) -> Response:
+    """Something that the hub has no words for: its maintainers find it in the server's log."""
+    said = {
+        "type": "about:blank", "title": "Fault in the hub", "status": 500, "what": "Fault in the hub",
+        "got": type(error).__name__, "turn": DatahubError.turn, "retry_helps": False,
+    }  # fmt: skip
+    return JSONResponse(said, 500, media_type=MEDIA_TYPE)
