@@ -23,8 +23,12 @@ from datahub_assets_tests.hadoop.server import Hadoop, start
 pytestmark = [pytest.mark.hdfs, pytest.mark.timeout(900)]
 MIB = 1 << 20
 PATH = "folder/file"
-Door = Literal["webhdfs", "httpfs"]
+OnHdfs = Literal["webhdfs", "httpfs"]
+Door = Literal["webhdfs", "httpfs", "httpfs over a folder"]
 both_doors = pytest.mark.parametrize("door", ["webhdfs", "httpfs"])
+all_doors = pytest.mark.parametrize(
+    "door", ["webhdfs", "httpfs", pytest.param("httpfs over a folder", marks=pytest.mark.soak)]
+)
 GIB = 1024 * MIB
 
 
@@ -41,16 +45,33 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Victim"]:
     made.server.stop()
 
 
+@pytest.fixture(scope="module")
+def folder_victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Victim"]:
+    """The same for an HttpFS over a folder of this machine: one tree by mount and by REST, as on MapR."""
+    folder = tmp_path_factory.mktemp("folder-victim")
+    made = Victim(start("folder", folder / "server"), str(folder / "files"))
+    yield made
+    made.server.stop()
+
+
+@pytest.fixture
+def victims(request: pytest.FixtureRequest) -> Callable[[Door], "Victim"]:
+    """The server behind each door."""
+    return lambda door: request.getfixturevalue("folder_victim" if door == "httpfs over a folder" else "victim")
+
+
 @dataclass
 class Victim:
-    """A server that things happen to. Each test leaves it running."""
+    """A server that things happen to, and a folder there. Each test leaves it running."""
 
     server: Hadoop
+    folder: str = "/faults"
 
     def files(self, door: Door, *, user: str | None = None, **options: object) -> FileStore:
         """An empty root there, by default with enough patience for a restart and little for a frozen server."""
         given = {"connect_seconds": 2, "answer_seconds": 20, "patience_seconds": 120, **options}
-        return open_files(self.server.url(door, f"/faults/{uuid4().hex}", user), WebHdfsOptions.model_validate(given))
+        url = self.server.url("webhdfs" if door == "webhdfs" else "httpfs", f"{self.folder}/{uuid4().hex}", user)
+        return open_files(url, WebHdfsOptions.model_validate(given))
 
     def kill(self, then: Callable[[], object] = lambda: None) -> None:
         """The server is gone at once, and ``then`` happens a little later."""
@@ -123,17 +144,18 @@ def has_nothing(files: FileStore) -> None:
 @pytest.mark.parametrize(
     ("door", "size", "once"),
     cases(
-        ("webhdfs", 64 * MIB, True), ("httpfs", 64 * MIB, False),
-        soak=[(door, GIB, once) for door in ("webhdfs", "httpfs") for once in (True, False)],
+        ("webhdfs", 64 * MIB, True), ("httpfs", 64 * MIB, False), ("httpfs over a folder", 64 * MIB, False),
+        soak=[(door, GIB, once) for door in ("webhdfs", "httpfs", "httpfs over a folder") for once in (True, False)],
     ),
 )  # fmt: skip
 def test_upload_goes_on_when_the_server_was_killed_and_restarted(
-    victim: Victim, door: Door, size: int, once: bool
+    victims: Callable[[Door], Victim], door: Door, size: int, once: bool
 ) -> None:
     """Half of the file was sent: it is sent again, whole, to the server that came back; what was there does not show.
 
     From a source that can be read ``once`` as well as from one that can be read again.
     """
+    victim = victims(door)
     files = victim.files(door)
     source = Source(size, lambda: victim.kill(then=victim.restart))
     facts = files.publish(PATH, iter(source) if once else source)
@@ -143,10 +165,18 @@ def test_upload_goes_on_when_the_server_was_killed_and_restarted(
 
 
 @pytest.mark.parametrize(
-    ("door", "size"), cases(("httpfs", 64 * MIB), soak=[("webhdfs", 64 * MIB), ("webhdfs", GIB), ("httpfs", GIB)])
-)
-def test_upload_to_a_server_that_is_gone_for_good_is_an_error(victim: Victim, door: Door, size: int) -> None:
+    ("door", "size"),
+    cases(
+        ("httpfs", 64 * MIB),
+        soak=[("webhdfs", 64 * MIB), ("httpfs over a folder", 64 * MIB),
+              *((door, GIB) for door in ("webhdfs", "httpfs", "httpfs over a folder"))],
+    ),
+)  # fmt: skip
+def test_upload_to_a_server_that_is_gone_for_good_is_an_error(
+    victims: Callable[[Door], Victim], door: Door, size: int
+) -> None:
     """Told by what, where and whose turn it is, after the patience that was asked for; nothing is at the final name."""
+    victim = victims(door)
     files = victim.files(door, patience_seconds=3)
     files.publish("before", [b"content"])
     try:
@@ -154,7 +184,7 @@ def test_upload_to_a_server_that_is_gone_for_good_is_an_error(victim: Victim, do
             files.publish(PATH, Source(size, victim.kill))
         error = caught.value
         assert error.what == "Cannot write"
-        assert f"127.0.0.1:{victim.server.ports[door]}" in str(error)
+        assert f"127.0.0.1:{victim.server.ports['webhdfs' if door == 'webhdfs' else 'httpfs']}" in str(error)
         assert "refused" in str(error.got)
         assert error.turn == "the operator of the store"
         assert error.retry_helps
@@ -181,10 +211,11 @@ def test_reading_goes_on_when_the_server_was_killed_and_restarted(victim: Victim
 # -- servers that say nothing ----------------------------------------------------------------------------------------------
 
 
-@both_doors
-def test_frozen_server_is_an_error_within_the_time_that_was_set(victim: Victim, door: Door) -> None:
+@all_doors
+def test_frozen_server_is_an_error_within_the_time_that_was_set(victims: Callable[[Door], Victim], door: Door) -> None:
     """A server that accepts and then is silent hangs nobody for ever; when it thaws, all is well."""
-    files = victim.files(door, answer_seconds=2, patience_seconds=3)
+    victim = victims(door)
+    files = victim.files(door, answer_seconds=1, patience_seconds=1)
     files.publish(PATH, [b"content"])
     for call in (lambda: files.read(PATH), lambda: files.exists(PATH), lambda: list(files.list("")),
                  lambda: files.publish("other", [b"x"]), lambda: files.remove(PATH)):  # fmt: skip
@@ -195,9 +226,10 @@ def test_frozen_server_is_an_error_within_the_time_that_was_set(victim: Victim, 
     assert files.read(PATH) == b"content"
 
 
-@both_doors
-def test_server_that_freezes_in_an_upload_is_an_error(victim: Victim, door: Door) -> None:
+@all_doors
+def test_server_that_freezes_in_an_upload_is_an_error(victims: Callable[[Door], Victim], door: Door) -> None:
     """It takes no more bytes: a time-out for sending, too. Nothing is at the final name when it thaws."""
+    victim = victims(door)
     files = victim.files(door, answer_seconds=2, patience_seconds=3, uploads=2)
     files.publish("before", [b"content"])
     try:
@@ -231,7 +263,7 @@ def test_full_quota_is_refused_and_not_waited_for(victim: Victim, door: Door, qu
 
 
 @both_doors
-def test_permission_denied_is_refused_and_told(victim: Victim, door: Door) -> None:
+def test_permission_denied_is_refused_and_told(victim: Victim, door: OnHdfs) -> None:
     """As another user than the superuser, to whom nothing is denied: the error names user, path and what to do."""
     own = victim.files(door)
     own.publish(PATH, [b"content"])
