@@ -35,7 +35,7 @@ class Wanted:
 
     def headers(self, stem: str) -> dict[str, str]:
         """Of an answer whose file would be called ``stem``."""
-        found = {"Content-Type": self.form.media_type, "Vary": VARY}
+        found = {"Content-Type": self.form.media_type, "Vary": VARY, "X-Content-Type-Options": "nosniff"}
         if self.form not in (Form.JSON, Form.NDJSON):
             safe = re.sub(r"[^\w.-]", "_", stem)
             found["Content-Disposition"] = f'attachment; filename="{safe}.{self.form.suffix}"'

@@ -56,7 +56,7 @@ def document(error: DatahubError, status: HTTPStatus) -> dict[str, Any]:
 def problem(error: DatahubError) -> Response:
     """The answer to a request that failed so."""
     status = status_of(error)
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Basic realm="DataHub", charset="UTF-8", Bearer realm="DataHub"'
     if error.retry_helps and status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
