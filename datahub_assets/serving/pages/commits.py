@@ -104,7 +104,7 @@ def _received(view: View, known: KnownTimes, delivery: Delivery) -> Received:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Rejected rows of one date: columns ``delivery``, ``line``, ``column``, ``value``, ``rule``, ``message``, ``record``."""
+    """Rejected rows of one date: columns ``line``, ``column``, ``value``, ``rule``, ``message``, ``record``, ``delivery``."""
 
     day: date
     count: int
@@ -126,6 +126,6 @@ def rejects(view: View, *, day: date | None = None, dates: int = 20, rows: int =
 
 def _of(view: View, change: Change) -> pl.DataFrame:
     try:
-        return view.hub.vault.rejects(str(change.rejects))
+        return view.hub.vault.rejects(str(change.rejects)).drop("receipt", strict=False)
     except DatahubError:
         return pl.DataFrame()

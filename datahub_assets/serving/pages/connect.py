@@ -40,7 +40,7 @@ def snippets(endpoints: Endpoints, relation: str, dataset: str, user: str, known
     host, port, name = endpoints.odbc_host, endpoints.odbc_port, database(known_at)
     tls = "SSLmode=require;" if endpoints.odbc_tls else ""
     mode = "&sslmode=require" if endpoints.odbc_tls else ""
-    rows = f"{endpoints.url}/datasets/{dataset}/rows"
+    rows = f"{endpoints.url}/api/v1/datasets/{dataset}/rows"
     when = f"&known_at={known_at}" if known_at else ""
     return [
         Snippet(

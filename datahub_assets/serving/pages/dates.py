@@ -70,6 +70,16 @@ def years(view: View) -> list[int]:
     return list(range(min(days).year, max(days).year + 1)) if days else []
 
 
+def newest_months(view: View, count: int = 12) -> tuple[date, date] | None:
+    """From the first day of a month to the newest business date that is there or should be; None: there is none."""
+    days = [*view.made, *expected_dates(view.hub, view.dataset, view.now)]
+    if not days:
+        return None
+    last = max(days)
+    month = last.year * 12 + last.month - count
+    return date(month // 12, month % 12 + 1, 1), last
+
+
 def dates(view: View, first: date, last: date, known: KnownTimes) -> dict[date, DateFacts]:
     """The business dates from ``first`` to ``last`` that are there or should be, in order."""
     expected = {day for day in expected_dates(view.hub, view.dataset, view.now) if first <= day <= last}

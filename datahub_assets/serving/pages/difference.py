@@ -1,7 +1,7 @@
 """What of a dataset's rows is different between two positions, as the person sees it: added, removed, changed by key."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ from datahub_assets.serving.pages.view import View, day_of
 from datahub_assets.serving.relations import RelationColumn
 
 MOST_DATES, MOST_ROWS = 31, 200
+COUNTED = ("added", "removed", "differing")
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,15 @@ class Difference:
     columns: tuple[str, ...]
     rows: tuple[RowDifference, ...]
     dates: tuple[date, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many rows are added, removed, changed in all."""
     left_out: int = 0
     more: bool = False
     refused: str | None = None
 
 
 def difference(view: View, before: int, after: int, day: date | None = None) -> Difference:
-    """The rows that differ between two positions, at most ``MOST_ROWS`` of ``MOST_DATES`` dates, the newest.
+    """The rows that differ between two positions, at most ``MOST_ROWS`` of ``MOST_DATES`` dates, the newest: changed ones first.
 
     Only dates with commits between the positions are read; of a bitemporal dataset everything.
     """
@@ -72,8 +75,9 @@ def difference(view: View, before: int, after: int, day: date | None = None) -> 
     sql = _sql(view, columns, before, after)
     parameters = [] if view.is_bitemporal else [",".join(each.isoformat() for each in compared)]
     with view.session.execute(sql, parameters) as answer:
-        rows = _rows(answer.read_all(), len(columns))
-    return Difference(before, after, names, rows[:MOST_ROWS], compared, left_out, len(rows) > MOST_ROWS)
+        table = answer.read_all()
+    rows, counts = _rows(table.drop_columns(list(COUNTED)), len(columns)), _counts(table)
+    return Difference(before, after, names, rows, compared, counts, left_out, sum(counts.values()) > len(rows))
 
 
 def _sql(view: View, columns: Sequence[RelationColumn], before: int, after: int) -> str:
@@ -87,9 +91,15 @@ def _sql(view: View, columns: Sequence[RelationColumn], before: int, after: int)
     return f"""
         WITH o AS (SELECT * FROM {relation} AT (VERSION => {before}) {where}),
              n AS (SELECT * FROM {relation} AT (VERSION => {after}) {where})
-        SELECT o."{key[0]}" IS NULL AS is_added, n."{key[0]}" IS NULL AS is_removed, {shown}
-        FROM o FULL JOIN n ON {same_key} WHERE {differs} ORDER BY {order} LIMIT {MOST_ROWS + 1}
+        SELECT o."{key[0]}" IS NULL AS is_added, n."{key[0]}" IS NULL AS is_removed,
+            count_if(is_added) OVER () AS added, count_if(is_removed) OVER () AS removed, count(*) OVER () AS differing, {shown}
+        FROM o FULL JOIN n ON {same_key} WHERE {differs} ORDER BY is_added, is_removed, {order} LIMIT {MOST_ROWS}
     """
+
+
+def _counts(table: pa.Table) -> dict[str, int]:
+    added, removed, differing = (table.column(name)[0].as_py() if table.num_rows else 0 for name in COUNTED)
+    return {"added": added, "removed": removed, "changed": differing - added - removed}
 
 
 def _rows(table: pa.Table, count: int) -> tuple[RowDifference, ...]:

@@ -5,7 +5,7 @@ The words of the pages are English; what is written differently in every country
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -13,6 +13,8 @@ from babel.dates import format_date, format_datetime, format_skeleton
 from babel.numbers import format_decimal
 
 MOST_LANGUAGES = 20
+_DIGITS = 400
+"""Babel 2.18 computes in the context's precision, which is 28 digits, and rounds or raises beyond."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,18 @@ class Language:
             return str(value)
         places = max(0, -int(exact.as_tuple().exponent))
         pattern = "#,##0" + ("." + "0" * places if places else "")
-        return format_decimal(exact, format=pattern, locale=self.locale, decimal_quantization=False)
+        with localcontext(prec=_DIGITS):
+            return format_decimal(exact, format=pattern, locale=self.locale, decimal_quantization=False)
+
+    def rounded(self, value: float) -> str:
+        """A computed number, to four decimals at most.
+
+        >>> [language(text, ZoneInfo("UTC")).rounded(23259900.0) for text in ("de", "")]
+        ['23.259.900', '23259900']
+        """
+        if self.locale is None or not abs(value) < 1e15:
+            return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else str(value)
+        return format_decimal(value, format="#,##0.####", locale=self.locale)
 
     def month(self, value: date) -> str:
         """A month with its year."""

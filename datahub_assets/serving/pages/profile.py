@@ -55,7 +55,7 @@ def profile(view: View, day: date | None) -> Profile:
 def _asked(column: RelationColumn, exact: bool) -> str:
     name = f'"{column.name}"'
     distinct = f"count(DISTINCT {name})" if exact else f"approx_count_distinct({name})"
-    mean = f"avg({name})" if _is_number(column) else "NULL"
+    mean = f"avg({name})" if is_number(column) else "NULL"
     return f"min({name}), max({name}), count(*) - count({name}), {distinct}, {mean}"
 
 
@@ -66,5 +66,6 @@ def _told(column: RelationColumn, values: list[object]) -> ColumnProfile:
     return ColumnProfile(column, least, most, nulls, distinct, float(mean) if isinstance(mean, (int, float)) else None)
 
 
-def _is_number(column: RelationColumn) -> bool:
+def is_number(column: RelationColumn) -> bool:
+    """Whether the column's values are numbers."""
     return column.type.kind in {Kind.INT32, Kind.INT64, Kind.FLOAT64, Kind.DECIMAL}

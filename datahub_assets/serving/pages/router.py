@@ -19,11 +19,14 @@ from datahub_assets.serving.pages import addresses, commits, connect, dates, dif
 from datahub_assets.serving.pages.answering import Known, PageRoute, Shown, Spoken, zone_of
 from datahub_assets.serving.pages.known_times import KnownTimes
 from datahub_assets.serving.pages.month import months
+from datahub_assets.serving.pages.profile import is_number
 from datahub_assets.serving.pages.rendering import STATIC, render
 from datahub_assets.serving.pages.view import View, views
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE = 50
+FEW, ALL = 25, 1000
+"""Deliveries on a page, and on the page of all."""
 _Text = Annotated[str, Query(max_length=200)]
 _Day = Annotated[str, Query(max_length=10)]
 
@@ -56,8 +59,9 @@ def all_datasets(request: Request, session: Asking, q: _Text = "") -> Response:
 def overview(request: Request, view: Shown, known: Known, spoken: Spoken, year: int | None = None) -> Response:
     """How the dataset stands: state, calendar, rows and rejects over time."""
     there = dates.years(view)
-    chosen = year if year in there else there[-1] if there else None
-    facts = dates.dates(view, date(chosen, 1, 1), date(chosen, 12, 31), known) if chosen else {}
+    chosen = year if year in there else None
+    span = (date(chosen, 1, 1), date(chosen, 12, 31)) if chosen else dates.newest_months(view)
+    facts = dates.dates(view, *span, known) if span else {}
     status = dates.freshness(view)
     return _page(
         request, view, "overview", status=status, years=there, year=chosen, months=months(facts, spoken.weekdays()[0][0]),
@@ -109,10 +113,12 @@ def changes(
 
 
 @router.get("/browse/{domain}/{name}/deliveries")
-def files(request: Request, view: Shown, known: Known) -> Response:
+def files(request: Request, view: Shown, known: Known, all: int = 0) -> Response:
     """The files that came, and the rows of them that are in quarantine."""
+    most = ALL if all else FEW
+    found = commits.deliveries(view, known, limit=most + 1)
     return _page(
-        request, view, "deliveries", deliveries=commits.deliveries(view, known, limit=200), rejects=commits.rejects(view),
+        request, view, "deliveries", deliveries=found[:most], more=len(found) > most, rejects=commits.rejects(view),
         is_structured=view.dataset in view.hub.catalogue.structured,
     )  # fmt: skip
 
@@ -193,6 +199,7 @@ def _page(request: Request, view: View, name: str, **facts: Any) -> Response:
         **facts, "view": view, "declared": view.declared, "relation": view.relation, "tab": name,
         "asset": addresses.asset(view), "run": lambda run_id: addresses.run(settings, run_id),
         "all_dates": list(view.made),
+        "numbers": {column.name for column in view.relation.columns if is_number(column)},
     }  # fmt: skip
     return render(request, zone_of(request), f"{name}.html", whole, view.session)
 
