@@ -6,7 +6,7 @@ comes from that position.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,9 +38,7 @@ def position_of(hub: Hub, known_at: str | datetime | date | int | None) -> int:
             raise QueryError("No such position", got=str(known_at), expected=f"at most {last}")
         return known_at
     if not isinstance(known_at, datetime):
-        end = datetime.combine(known_at + timedelta(days=1), time(), ZoneInfo(hub.settings.timezone)) - timedelta(
-            milliseconds=1
-        )
+        end = datetime.combine(known_at, time(23, 59, 59, 999_000), ZoneInfo(hub.settings.timezone))
         known_at = (
             min(end, hub.clock()) if known_at <= hub.clock().astimezone(ZoneInfo(hub.settings.timezone)).date() else end
         )

@@ -26,8 +26,8 @@ class BodyLimit:
         if not said.isdigit() or int(said) > self._size:
             await problem(self._error())(scope, receive, send)
             return
-        received = bytearray()
-        is_more = scope["method"] not in _WITHOUT_BODY
+        received, has_body = bytearray(), scope["method"] not in _WITHOUT_BODY
+        is_more = has_body
         while is_more:
             message = await receive()
             if message["type"] != "http.request":
@@ -37,7 +37,7 @@ class BodyLimit:
             if len(received) > self._size:
                 await problem(self._error())(scope, receive, send)
                 return
-        await self._app(scope, _after(bytes(received), receive) if received else receive, send)
+        await self._app(scope, _after(bytes(received), receive) if has_body else receive, send)
 
     def _error(self) -> TooLong:
         return TooLong("Request is too long", got=f"over {self._size:,} bytes", expected=f"at most {self._size:,}")
