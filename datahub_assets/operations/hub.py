@@ -29,6 +29,7 @@ from datahub_assets.stores.landing_places import open_landing
 from datahub_assets.stores.local_files import LocalFileStore
 from datahub_assets.stores.roots import open_files
 from datahub_assets.stores.structured import StructuredStore
+from datahub_assets.stores.table_salt import keep_salt, require_salt
 from datahub_assets.stores.tables.hbase_options import DATA, Form
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets.stores.tables.opening import open_tables
@@ -134,11 +135,15 @@ class Hub:
     def register_contract(self, dataset: str) -> Contract:
         """As ``contract``; it is stored beside the log and in the vault before the first rows are written under it, and so is
         how the dataset is declared now.
+
+        Raises:
+            DeclarationError: as ``contract``; or the table has rows with another number of salt buckets.
         """
         contract = self.contract(dataset)
         self.vault.keep_declaration(dataset, self.catalogue.structured_dataset(dataset).model_dump_json())
         self.vault.keep_contract(contract)
         self.log.put_contract(contract)
+        keep_salt(self.tables, dataset, self.catalogue.structured_dataset(dataset).table.salt_buckets)
         return contract
 
     def declaration(self, dataset: str) -> str:
@@ -146,7 +151,8 @@ class Hub:
         return declaration_name(self.catalogue.structured_dataset(dataset).model_dump_json())
 
     def as_declared(self, change: Change) -> "Hub":
-        """The same hub, with the dataset declared as it was when the change was made: its feed, calendar and checks.
+        """The same hub, with the dataset declared as it was when the change was made: its feed, calendar and checks. Its rows
+        are written as the table is declared now: those of then may be made anew in other tables.
 
         Raises:
             StoreCorrupt: the vault lacks the declaration.
@@ -164,6 +170,8 @@ class Hub:
                     where=f"{change.dataset}, {change.declaration}",
                     got=str(error),
                 ) from error
+            salt = {"salt_buckets": self.catalogue.structured_dataset(change.dataset).table.salt_buckets}
+            declared = declared.model_copy(update={"table": declared.table.model_copy(update=salt)})
             catalogue = Catalogue({**self.catalogue.datasets, change.dataset: declared}, self.catalogue.files)
             self._as_declared[change.declaration] = replace(self, catalogue=catalogue)
         return self._as_declared[change.declaration]
@@ -223,7 +231,22 @@ class Hub:
     def _contract_versions(self, dataset: str) -> dict[int, Contract]:
         return {contract.version: contract for contract in self.log.contracts(dataset)}
 
+    def require_salt(self, dataset: str) -> None:
+        """Nothing happens when the rows of the dataset were written with as many salt buckets as are declared; asked once.
+
+        Raises:
+            DeclarationError: with another number.
+        """
+        if dataset not in self._salted:
+            require_salt(self.tables, dataset, self.catalogue.structured_dataset(dataset).table.salt_buckets)
+            self._salted.add(dataset)
+
+    @cached_property
+    def _salted(self) -> set[str]:
+        return set()
+
     def _table_options(self, dataset: str) -> TableOptions:
+        self.require_salt(dataset)
         return self.catalogue.structured_dataset(dataset).table
 
     def _copy(self, entry: Entry) -> None:

@@ -24,6 +24,7 @@ from datahub_assets.operations.publish import remake
 from datahub_assets.operations.refold import Told, file_problem, told_images, told_merges
 from datahub_assets.schema.contract import BUSINESS_DATE, Shape
 from datahub_assets.stores.commit_log import write_id_counter
+from datahub_assets.stores.table_salt import keep_salt
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 
 
@@ -121,6 +122,8 @@ class _Rebuild:
         for dataset in sorted({change.dataset for entry in entries for change in entry.changes}):
             for contract in hub.vault.contracts(dataset):
                 hub.log.put_contract(contract)
+            if dataset in hub.catalogue.structured:
+                keep_salt(hub.tables, dataset, hub.catalogue.structured[dataset].table.salt_buckets)
         hub.definitions.restore()
         hub.log.restore(entries)
         self._find_let_go()

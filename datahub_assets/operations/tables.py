@@ -24,7 +24,9 @@ def plan(hub: Hub) -> list[Step]:
 
     Raises:
         StoreUnavailable: HBase does not answer.
+        DeclarationError: a table has rows with another number of salt buckets than is declared.
     """
+    _require_salts(hub)
     return [step for table in _tables(hub) for step in _steps(hub, table)]
 
 
@@ -33,13 +35,19 @@ def apply(hub: Hub) -> tuple[list[str], list[Step]]:
 
     Raises:
         StoreUnavailable: HBase does not answer.
-        DeclarationError: the namespace is not there.
+        DeclarationError: the namespace is not there; or as ``plan``, before anything is changed.
     """
+    _require_salts(hub)
     from datahub_assets.stores.tables.hbase import HBaseTableStore
 
     store = hub.tables
     made = [table for table in _tables(hub) if isinstance(store, HBaseTableStore) and store.make(table)]
     return made, plan(hub)
+
+
+def _require_salts(hub: Hub) -> None:
+    for dataset in hub.catalogue.structured:
+        hub.require_salt(dataset)
 
 
 def _tables(hub: Hub) -> list[str]:
