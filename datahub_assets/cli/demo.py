@@ -17,6 +17,10 @@ def demo(
     port: Annotated[
         int, typer.Option(help="Port of the Dagster UI on 127.0.0.1; another free one if it is taken.")
     ] = 3000,
+    odbc_port: Annotated[int, typer.Option(help="Port of the ODBC door; another free one if it is taken.")] = 15432,
+    http_port: Annotated[
+        int, typer.Option(help="Port of the pages and the HTTP interface; another free one if it is taken.")
+    ] = 8080,
     root: Annotated[
         str | None,
         typer.Option(
@@ -29,7 +33,7 @@ def demo(
         typer.Option(help="Where its tables go; HBase as the variables DATAHUB_HBASE__… say."),
     ] = None,
 ) -> None:
-    """Replay real provider files from December 2012 to March 2013 into a hub and show it in the Dagster UI.
+    """Replay real provider files from December 2012 to March 2013 into a hub; show it in the Dagster UI and to analysts.
 
     Run again, it loads only what is missing: nothing, if the first run got to its end.
 
@@ -44,9 +48,9 @@ def demo(
 
         datahub --home .demo status       then ask the hub
     """
-    from datahub_assets.demo.run import run_once, serve
+    from datahub_assets.demo.run import Ports, run_once, serve
 
     chosen: Chosen = ctx.obj
     folder = (home or chosen.home or Path(".demo")).absolute()
-    failed = run_once(folder, root, tables) if once else serve(folder, port, root, tables)
+    failed = run_once(folder, root, tables) if once else serve(folder, Ports(port, odbc_port, http_port), root, tables)
     raise typer.Exit(1 if failed else 0)

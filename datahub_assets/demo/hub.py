@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from datahub_assets.catalogue.loading import DEMO_FOLDER
+from datahub_assets.demo.analysts import prepare_access
 from datahub_assets.errors import DeclarationError
 from datahub_assets.settings import SETTINGS_FILE, Settings, TableStoreName, load
 from datahub_assets.stores.roots import root_url
@@ -49,6 +50,7 @@ def prepare(home: Path, root: str | None = None, tables: TableStoreName | None =
     )
     _write_new(workspace(home), _WORKSPACE)
     settings = load(home)
+    prepare_access(settings.access)
     if url and settings.root_url != url:
         raise DeclarationError(
             "The demo's files are elsewhere", where=str(home), got=url, expected=settings.root_url,

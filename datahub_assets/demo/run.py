@@ -2,16 +2,18 @@
 
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from datahub_assets.demo.analysts import ANALYSTS
 from datahub_assets.demo.feeds import provider_files
 from datahub_assets.demo.hub import dagster_home, prepare
 from datahub_assets.demo.replay import is_taken
-from datahub_assets.demo.servers import dagster_servers, free_port
+from datahub_assets.demo.servers import dagster_servers, doors, free_port
 from datahub_assets.demo.story import Settle, play, wait_until_settled
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
@@ -54,23 +56,49 @@ def run_once(home: Path, root: str | None = None, tables: TableStoreName | None 
     return len(failed)
 
 
-def serve(home: Path, port: int, root: str | None = None, tables: TableStoreName | None = None) -> int:
-    """Webserver and daemon run, the daemon's sensors load the story, and all keep running until Ctrl-C; returns 0."""
+@dataclass(frozen=True)
+class Ports:
+    """Where the demo's servers listen, if these are free."""
+
+    dagster: int = 3000
+    odbc: int = 15432
+    http: int = 8080
+
+
+def serve(home: Path, wanted: Ports, root: str | None = None, tables: TableStoreName | None = None) -> int:
+    """Webserver and daemon run, the daemon's sensors load the story; then analysts are served too, until Ctrl-C; returns 0."""
     hub = open_demo(home, root, tables)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _WORDS.status("starting Dagster") as starting, dagster_servers(home, free_port(port)) as address:
+    with _WORDS.status("starting Dagster") as starting, dagster_servers(home, free_port(wanted.dagster)) as address:
         starting.stop()
         _WORDS.print(f"Dagster UI: {address}")
         try:
             _play(hub, lambda: wait_until_settled(hub))
             _summary(hub)
-            _WORDS.print(
-                f"Asset graph: {address}/asset-groups\nThe hub:     datahub --home {home} status\nCtrl-C ends the servers."
-            )
-            signal.pause()
+            odbc, http = free_port(wanted.odbc), free_port(wanted.http)
+            with _WORDS.status("starting the doors for analysts") as starting, doors(home, odbc, http, address):
+                starting.stop()
+                _addresses(home, address, odbc, http)
+                signal.pause()
         except KeyboardInterrupt:
             _WORDS.print("stopping the servers")
     return 0
+
+
+def _addresses(home: Path, dagster: str, odbc: int, http: int) -> None:
+    lines = [
+        f"Asset graph: {dagster}/asset-groups",
+        f"For people:  http://127.0.0.1:{http}/     programs: http://127.0.0.1:{http}/api/v1/datasets",
+    ]
+    for one in ANALYSTS:
+        lines += [
+            f"{one.user} sees {one.sees}; password {one.password}",
+            f"  ODBC:      Driver={{PostgreSQL Unicode}};Server=127.0.0.1;Port={odbc};Database=datahub;"
+            f"Uid={one.user};Pwd={one.password};UseDeclareFetch=1;Fetch=10000",
+            f"  psql:      psql postgresql://{one.user}:{one.password}@127.0.0.1:{odbc}/datahub",
+        ]
+    lines += [f"The hub:     datahub --home {home} status", "Ctrl-C ends the servers."]
+    _WORDS.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)
 
 
 def _play(hub: Hub, settle: Settle) -> int:

@@ -1,4 +1,4 @@
-"""Dagster's webserver and daemon as child processes, each in a session of its own, ended with the demo."""
+"""Dagster's webserver and daemon, and the doors for analysts: child processes, sessions of their own, ended with the demo."""
 
 import contextlib
 import os
@@ -44,8 +44,28 @@ def dagster_servers(home: Path, port: int) -> Iterator[str]:
         for name, command in commands.items():
             running[name] = _start(home, name, command)
         address = f"http://127.0.0.1:{port}"
-        _await(address, home, running)
+        _await(f"{address}/server_info", home, running)
         yield address
+    finally:
+        for process in running.values():
+            _stop(process)
+
+
+@contextlib.contextmanager
+def doors(home: Path, odbc: int, http: int, dagster_url: str) -> Iterator[None]:
+    """The hub is served by ODBC and by HTTP while the block lasts, on these ports of 127.0.0.1; pages link to Dagster's.
+
+    Raises:
+        StoreUnavailable: a server ended, or does not answer in time; says which log to read.
+    """
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for door, port in (("odbc", odbc), ("http", http)):
+            command = ["datahub_assets", "--home", str(home), "serve", door, "--port", str(port)]
+            running[door] = _start(home, door, command, DATAHUB_DAGSTER_URL=dagster_url)
+        _await(f"http://127.0.0.1:{http}/health", home, running)
+        _await_port(odbc, home, running)
+        yield
     finally:
         for process in running.values():
             _stop(process)
@@ -60,29 +80,41 @@ def _make_storage(home: Path) -> None:
 
 def _ended(home: Path, name: str, process: "subprocess.Popen[bytes]") -> StoreUnavailable:
     got, log = f"exit code {process.returncode}", f"{dagster_home(home)}/{name}.log"
-    return StoreUnavailable(f"Dagster's {name} ended", got=got, remedy=f"Read {log}")
+    return StoreUnavailable("A server of the demo ended", where=name, got=got, remedy=f"Read {log}")
 
 
-def _start(home: Path, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
+def _start(home: Path, name: str, command: list[str], **more: str) -> "subprocess.Popen[bytes]":
     log = (dagster_home(home) / f"{name}.log").open("ab")
-    environment = process_environment(home, dagster_home(home))
+    environment = {**process_environment(home, dagster_home(home)), **more}
     return subprocess.Popen(
         [sys.executable, "-m", *command], stdout=log, stderr=log, env=environment, start_new_session=True, cwd=home
     )
 
 
 def _await(address: str, home: Path, running: "dict[str, subprocess.Popen[bytes]]") -> None:
+    for _ in _tries(home, running, address):
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
+            if answer.status == 200:
+                return
+
+
+def _await_port(port: int, home: Path, running: "dict[str, subprocess.Popen[bytes]]") -> None:
+    for _ in _tries(home, running, f"127.0.0.1:{port}"):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return
+
+
+def _tries(home: Path, running: "dict[str, subprocess.Popen[bytes]]", where: str) -> Iterator[None]:
+    """One try after the other, until time is up or one of the servers has ended."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         for name, process in running.items():
             if process.poll() is not None:
                 raise _ended(home, name, process)
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/server_info", timeout=5) as answer:
-            if answer.status == 200:
-                return
+        yield
         time.sleep(0.5)
     raise StoreUnavailable(
-        "Dagster's webserver does not answer", where=address, remedy=f"Read {dagster_home(home)}/webserver.log"
+        "A server of the demo does not answer", where=where, remedy=f"Read {dagster_home(home)}/*.log"
     )
 
 
