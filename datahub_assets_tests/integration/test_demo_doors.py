@@ -30,8 +30,6 @@ def test_demo_serves_two_analysts_by_odbc_and_by_http(tmp_path: Path) -> None:
             seen[one.user] = listed
             assert listed == {name for (name,) in told}
         assert seen[ALL.user] == names
-        assert seen[RESTRICTED.user] == names - {"analytics/valuations", "sp/index_membership"} | {
-            "synthetic/positions"
-        }
+        assert seen[RESTRICTED.user] == names - {"analytics/valuations"}
         wrong = httpx.get(f"http://127.0.0.1:{http}/api/v1/datasets", auth=(ALL.user, RESTRICTED.password))
         assert wrong.status_code == 401
