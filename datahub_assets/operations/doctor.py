@@ -5,8 +5,10 @@ with what to do about a failure; a part that fails stops no other. Dagster's own
 """
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
@@ -17,7 +19,8 @@ from datahub_assets.settings import Settings
 from datahub_assets.stores.landing import Landing, LandingPlace
 from datahub_assets.stores.tables.interface import Rows
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS, ANSWER_SECONDS = 5.0, 15.0
+"""A server that is away, or takes connections and says nothing, is told after so long, however long the hub itself waits."""
 CLOCK_SECONDS = 60.0
 """Clocks that differ by more make files look complete too early or too late, and leftovers too old."""
 FREE_BYTES = 1 << 30
@@ -25,6 +28,8 @@ FREE_SHARE = 0.05
 SCRATCH = "hub.doctor"
 """The table that is written to; it stays, empty: who may not make tables is given it once."""
 State = Literal["ok", "failed", "not checked"]
+Work = Callable[[], str]
+"""One check: what it found, in words; its error is what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -47,35 +52,48 @@ def examine(settings: Settings) -> Iterator[Finding]:
         return
     hub = opened[0]
     yield from _landing(hub)
-    yield from _root(hub)
-    yield from _tables(hub)
+    silent = set()
+    for found in _root(hub):
+        silent |= {found.part} if (found.check, found.state) == ("answer", "failed") else set()
+        yield found
+    yield from _tables(hub, " and ".join(silent))
     yield check("Iceberg", "catalogue", lambda: _iceberg(hub))
 
 
 def _hasty(settings: Settings) -> Settings:
     """The same hub, by one that does not wait long."""
-    webhdfs, sftp, hbase = settings.webhdfs, settings.sftp, settings.hbase
-    groups = {
-        "webhdfs": webhdfs.model_copy(update={"patience_seconds": min(webhdfs.patience_seconds, PATIENCE_SECONDS)}),
-        "sftp": sftp.model_copy(update={"patience_seconds": min(sftp.patience_seconds, PATIENCE_SECONDS)}),
-        "hbase": hbase.model_copy(update={"patience_seconds": min(hbase.patience_seconds, PATIENCE_SECONDS)}),
-    }
+    groups = {}
+    for name in ("webhdfs", "sftp", "hbase"):
+        options = getattr(settings, name)
+        patience = min(options.patience_seconds, PATIENCE_SECONDS)
+        answer = min(options.answer_seconds, ANSWER_SECONDS)
+        groups[name] = options.model_copy(update={"patience_seconds": patience, "answer_seconds": answer})
     return settings.model_copy(update=groups)
 
 
-def check(part: str, what: str, work: Callable[[], str]) -> Finding:
+def check(part: str, what: str, work: Work) -> Finding:
     """The work's words, or its error's with what to do."""
     try:
         return Finding(part, what, "ok", work())
     except DatahubError as error:
         said = f"{error.what}" + (f" in {error.where}" if error.where else "") + (f": {error.got}" if error.got else "")
         said += "".join(f"; {problem}" for problem in error.problems)
-        return Finding(part, what, "failed", said, error.remedy or f"Turn: {error.turn}")
+        remedy = (error.remedy or f"It is the turn of {error.turn}").removesuffix("; datahub doctor tells more")
+        return Finding(part, what, "failed", said, remedy)
+
+
+def _after(part: str, first: str, work: Work, others: "Mapping[str, Work]") -> Iterator[Finding]:
+    """Checks of one part; the others are not tried when the first one fails, for they would fail as it did."""
+    found = check(part, first, work)
+    yield found
+    for name, other in others.items():
+        is_tried = found.state == "ok"
+        yield check(part, name, other) if is_tried else Finding(part, name, "not checked", f"since {first} failed")
 
 
 def _opened(settings: Settings, opened: list[Hub]) -> str:
     opened.append(Hub.open(settings, actor="doctor"))
-    return f"{len(opened[0].catalogue.datasets)} datasets in {settings.catalogue}"
+    return f"{_counted(len(opened[0].catalogue.datasets), 'dataset')} in {settings.catalogue}"
 
 
 # -- landing and root ------------------------------------------------------------------------------------------------------
@@ -85,8 +103,16 @@ def _landing(hub: Hub) -> Iterator[Finding]:
     places: list[tuple[str, LandingPlace]] = [(str(hub.settings.landing), Landing(hub.settings.landing))]
     places += list(zip(hub.settings.landing_places, hub.landing.also, strict=True))
     for where, place in places:
-        yield check(f"landing {where}", "look", lambda place=place: f"{sum(1 for _ in place.files())} files")  # type: ignore[misc]
-        yield check(f"landing {where}", "archive", lambda place=place: _probed(place))  # type: ignore[misc]
+        yield from _after(f"landing {where}", "look", partial(_looked, place), {"archive": partial(_probed, place)})
+
+
+def _looked(place: LandingPlace) -> str:
+    if not place.is_there():
+        raise StoreUnavailable(
+            "There is no such folder",
+            remedy="Make it, or look at the mount and at landing_folder and landing_also in the settings",
+        )
+    return _counted(sum(1 for _ in place.files()), "file")
 
 
 def _probed(place: LandingPlace) -> str:
@@ -95,10 +121,14 @@ def _probed(place: LandingPlace) -> str:
 
 
 def _root(hub: Hub) -> Iterator[Finding]:
-    part = f"root {hub.files.url('')}"
-    yield check(part, "publish", lambda: _published(hub))
-    yield check(part, "clock", lambda: _clock(hub))
-    yield check(part, "space", lambda: _space(hub))
+    checks = {"publish": _published, "clock": _clock, "space": _space}
+    others = {name: partial(work, hub) for name, work in checks.items()}
+    yield from _after(f"root {hub.files.url('')}", "answer", partial(_answered, hub), others)
+
+
+def _answered(hub: Hub) -> str:
+    hub.files.exists("doctor")
+    return "it does"
 
 
 def _published(hub: Hub) -> str:
@@ -114,8 +144,11 @@ def _published(hub: Hub) -> str:
             pass
         else:
             raise StoreCorrupt("Other bytes were published under a name that was taken", where=files.url(path))
-    finally:
-        files.remove(path)
+    except BaseException:
+        with suppress(DatahubError):  # what is told is why it was not published
+            files.remove(path)
+        raise
+    files.remove(path)
     if files.exists(path):
         raise StoreUnavailable("A file that was removed is still there", where=files.url(path))
     return "published, read back, removed; other bytes under its name refused"
@@ -128,7 +161,7 @@ def _clock(hub: Hub) -> str:
             "Clocks differ", where=hub.files.url(""), got=f"{ahead:+.0f} s against this machine",
             expected=f"at most {CLOCK_SECONDS:.0f} s", remedy="Let both follow a time server (NTP)",
         )  # fmt: skip
-    return f"{ahead:+.0f} s against this machine"
+    return "as this machine's" if abs(ahead) < 1 else f"{ahead:+.0f} s against this machine"
 
 
 def _space(hub: Hub) -> str:
@@ -147,20 +180,25 @@ def _space(hub: Hub) -> str:
 # -- tables, log, Iceberg ----------------------------------------------------------------------------------------------------
 
 
-def _tables(hub: Hub) -> Iterator[Finding]:
-    settings = hub.settings
+def _tables(hub: Hub, silent_root: str) -> Iterator[Finding]:
+    settings, silent = hub.settings, ""
     if settings.table_store == "hbase":
+        found = []
         for gateway in settings.hbase.gateways:
-            yield check(f"HBase gateway {gateway}", "answer", lambda gateway=gateway: _gateway(hub, gateway))  # type: ignore[misc]
+            found.append(check(f"HBase gateway {gateway}", "answer", partial(_gateway, hub, gateway)))
+            yield found[-1]
+        silent = "any gateway" if all(each.state == "failed" for each in found) else ""
     part = f"tables {settings.table_store}"
-    yield check(part, "commit", lambda: _committed(hub))
-    yield check(part, "log", lambda: _log(hub))
+    for name, work, away in (("commit", _committed, silent), ("log", _log, silent or silent_root)):
+        yield (
+            Finding(part, name, "not checked", f"not without {away}") if away else check(part, name, partial(work, hub))
+        )
 
 
 def _gateway(hub: Hub, gateway: str) -> str:
     only = hub.settings.hbase.model_copy(update={"gateways": (gateway,)})
     alone = Hub.open(hub.settings.model_copy(update={"hbase": only}), actor="doctor")
-    return f"{len(alone.tables.tables())} tables of the hub"
+    return f"{_counted(len(alone.tables.tables()), 'table')} of the hub"
 
 
 def _committed(hub: Hub) -> str:
@@ -194,15 +232,19 @@ def _log(hub: Hub) -> str:
             "The vault lacks the log's newest entry", where=hub.files.url("vault/log"), expected=f"entry {last}",
             remedy="Run: datahub maintain",
         )  # fmt: skip
-    return f"{last + 1} entries, copied into the vault"
+    return f"{_counted(last + 1, 'entry', 'entries')}, copied into the vault"
 
 
 def _iceberg(hub: Hub) -> str:
     with hub.iceberg() as iceberg:
-        return f"{iceberg.count()} tables in {_without_password(hub.settings.iceberg)}"
+        return f"{_counted(iceberg.count(), 'table')} in {_without_password(hub.settings.iceberg)}"
 
 
 def _without_password(uri: str) -> str:
     head, found, rest = uri.partition("://")
     user, at, server = rest.rpartition("@")
     return f"{head}{found}{user.partition(':')[0]}{at}{server}"
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

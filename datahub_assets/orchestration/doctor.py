@@ -16,7 +16,11 @@ def examine_dagster(home: Path | None) -> Iterator[Finding]:
     """Checks the Dagster whose records are at ``home``."""
     if home is None:
         yield Finding(
-            "Dagster", "storage", "not checked", "DAGSTER_HOME is not set", "Set it to where its dagster.yaml is"
+            "Dagster",
+            "storage",
+            "not checked",
+            "DAGSTER_HOME is not set",
+            "If Dagster serves this hub: set it to the folder of its dagster.yaml",
         )
         return
     place = check(f"Dagster {home}", "place", lambda: _placed(home))

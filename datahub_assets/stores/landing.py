@@ -19,6 +19,7 @@ from datahub_assets.errors import StoreUnavailable
 from datahub_assets.stores.files import chunks_of
 
 ARCHIVE = ".archive"
+_REMEDY = "Look at the folder's rights, its free space and the mount: the hub moves away what it has taken"
 _PARTIAL = re.compile(r"(^\.|~$|\.(part|partial|tmp|filepart|crdownload|swp|_copying_)$)", re.IGNORECASE)
 """What transfer programs call a file that is under way; ``._COPYING_`` is Hadoop's own."""
 
@@ -51,6 +52,10 @@ class LandingPlace(Protocol):
     Raises (all methods):
         StoreUnavailable: the place does not answer or refuses.
     """
+
+    def is_there(self) -> bool:
+        """Whether there is such a folder: one that is not there looks as empty as one that nobody dropped a file into."""
+        ...
 
     def files(self, provider: str | None = None) -> Iterator[LandingFile]:
         """All files of providers' folders by name; files that name themselves as partial are left out."""
@@ -91,6 +96,10 @@ class Landing:
         """Look there; nothing is looked at before ``files``."""
         self.folder, self.also = folder, also
 
+    def is_there(self) -> bool:
+        """See ``LandingPlace.is_there``; of this machine's folder alone."""
+        return self.folder.exists()
+
     def files(
         self, provider: str | None = None, unreachable: Callable[[StoreUnavailable], object] | None = None
     ) -> Iterator[LandingFile]:
@@ -129,7 +138,9 @@ class Landing:
         except FileNotFoundError:
             return None  # another process archived it
         except OSError as error:
-            raise StoreUnavailable("Cannot archive a landing file", where=file.path, got=str(error)) from error
+            raise StoreUnavailable(
+                "Cannot archive a landing file", where=file.path, got=str(error), remedy=_REMEDY
+            ) from error
 
     def archived(self, provider: str, name: str, receipt: str) -> bool:
         """See ``LandingPlace.archived``."""
@@ -150,7 +161,7 @@ class Landing:
                 file.write(b"probe")
         except OSError as error:
             raise StoreUnavailable(
-                "Cannot write into landing", where=str(self.folder / ARCHIVE), got=str(error)
+                "Cannot write into landing", where=str(self.folder / ARCHIVE), got=str(error), remedy=_REMEDY
             ) from error
 
     def _files(self, provider: str | None) -> Iterator[LandingFile]:
@@ -165,7 +176,9 @@ class Landing:
         except FileNotFoundError:
             return  # there is no landing folder yet
         except OSError as error:
-            raise StoreUnavailable("Cannot look into landing", where=str(self.folder), got=str(error)) from error
+            raise StoreUnavailable(
+                "Cannot look into landing", where=str(self.folder), got=str(error), remedy=_REMEDY
+            ) from error
 
     def _file(self, provider: str, entry: "os.DirEntry[str]", now: float) -> LandingFile:
         status = entry.stat()

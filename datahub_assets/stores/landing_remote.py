@@ -78,6 +78,10 @@ class RemoteLanding:
         """
         self._server, self._folder, self._now = server, folder.rstrip("/"), now
 
+    def is_there(self) -> bool:
+        """See ``LandingPlace.is_there``."""
+        return self._server.entry(self._folder) is not None
+
     def files(self, provider: str | None = None) -> Iterator[LandingFile]:
         """See ``LandingPlace.files``."""
         entries = self._server.entries(self._folder)

@@ -75,7 +75,7 @@ class LocalFileStore:
 
     def exists(self, path: str) -> bool:
         """See ``FileStore.exists``."""
-        with _answering("look for", path):
+        with _answering("look a file up", path):
             return self._local(path).is_file()
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -107,7 +107,7 @@ class LocalFileStore:
 
     def condition(self) -> Condition:
         """See ``FileStore.condition``."""
-        with _answering("look at", str(self.root)):
+        with _answering("ask for free space", str(self.root)):
             usage = shutil.disk_usage(self.root)
             return Condition(usage.free, usage.total, self._filesystem_time() - time.time())
 

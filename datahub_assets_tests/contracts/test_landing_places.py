@@ -95,7 +95,8 @@ def landed(request: pytest.FixtureRequest, tmp_path: Path) -> Landed:
 
 
 def test_place_without_files_is_empty(landed: Landed) -> None:
-    """A new hub has no landing folder yet."""
+    """A new hub has no landing folder yet, and a mount that is not mounted has none: whether there is one can be asked."""
+    assert not landed.place.is_there()
     assert landed.names() == []
     assert landed.names("ecb") == []
     assert not landed.place.archived("ecb", "a.csv", "3-0")
@@ -106,6 +107,7 @@ def test_files_are_those_of_providers_folders_by_name(landed: Landed) -> None:
     for path in ("iso/b.xml", "ecb/2.csv", "ecb/10.csv", "ecb/deep/x.csv", "stray.csv", ".archive/ecb/0-0-old.csv",
                  "ecb/.hidden", "ecb/a.csv.part", "ecb/a.csv._COPYING_"):  # fmt: skip
         landed.put(path, b"content", OLD)
+    assert landed.place.is_there()
     assert landed.names() == ["ecb/10.csv", "ecb/2.csv", "iso/b.xml"]
     assert landed.names("ecb") == ["ecb/10.csv", "ecb/2.csv"]
     assert landed.names("nobody") == []

@@ -51,7 +51,7 @@ class SftpFolder:
     def entry(self, path: str) -> RemoteEntry | None:
         """See ``RemoteFolder.entry``."""
         try:
-            found = self._asked("look for", path, lambda sftp: sftp.stat(path))
+            found = self._asked("look a file up", path, lambda sftp: sftp.stat(path))
         except FileNotFoundError:
             return None
         found.filename = path.rpartition("/")[2]

@@ -110,7 +110,7 @@ def unavailable(what: str, where: str, error: Passing, expected: str) -> StoreUn
 def words(error: Exception) -> str:
     """What went wrong on the wire, and with which server, without the library's nesting."""
     system = re.findall(
-        r"\[Errno \d+\] [\w ]+|timed out|CERTIFICATE_VERIFY_FAILED[^)\]]*|IncompleteRead\([^)]*\)", str(error)
+        r"\[Errno -?\d+\] [\w ]+|timed out|CERTIFICATE_VERIFY_FAILED[^)\]]*|IncompleteRead\([^)]*\)", str(error)
     )
     server = re.search(r"host='([^']+)', port=(\d+)", str(error))
     what = system[-1] if system else f"{type(error).__name__}: {error}"

@@ -23,8 +23,10 @@ CHUNK = 256 << 10
 """Bytes that are sent at once: larger ones cost a copy that no longer fits the cache."""
 _BYTES = {"Content-Type": "application/octet-stream"}
 _WORDS = {
-    "GETFILESTATUS": "look for",
+    "GETFILESTATUS": "look a file up",
     "LISTSTATUS": "list",
+    "GETSTATUS": "ask for free space",
+    "GET_BLOCK_LOCATIONS": "ask for blocks",
     "OPEN": "read",
     "CREATE": "write",
     "RENAME": "rename",
