@@ -69,7 +69,9 @@ def serve(home: Path, wanted: Ports, root: str | None = None, tables: TableStore
     """Webserver and daemon run, the daemon's sensors load the story; then analysts are served too, until Ctrl-C; returns 0."""
     hub = open_demo(home, root, tables)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _WORDS.status("starting Dagster") as starting, dagster_servers(home, free_port(wanted.dagster)) as address:
+    pages = {"DATAHUB_PAGES_URL": f"http://127.0.0.1:{free_port(wanted.http)}"}
+    servers = dagster_servers(home, free_port(wanted.dagster), **pages)
+    with _WORDS.status("starting Dagster") as starting, servers as address:
         starting.stop()
         _WORDS.print(f"Dagster UI: {address}")
         try:

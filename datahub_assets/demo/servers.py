@@ -28,8 +28,8 @@ def free_port(wanted: int) -> int:
 
 
 @contextlib.contextmanager
-def dagster_servers(home: Path, port: int) -> Iterator[str]:
-    """Webserver and daemon run while the block does; gives the UI's address.
+def dagster_servers(home: Path, port: int, **settings: str) -> Iterator[str]:
+    """Webserver and daemon run while the block does; gives the UI's address. ``settings``: variables of theirs.
 
     Raises:
         StoreUnavailable: one of them ended, or the webserver does not answer in time; says which log to read.
@@ -42,7 +42,7 @@ def dagster_servers(home: Path, port: int) -> Iterator[str]:
     _make_storage(home)
     try:
         for name, command in commands.items():
-            running[name] = _start(home, name, command)
+            running[name] = _start(home, name, command, **settings)
         address = f"http://127.0.0.1:{port}"
         _await(f"{address}/server_info", home, running)
         yield address
@@ -62,7 +62,9 @@ def doors(home: Path, odbc: int, http: int, dagster_url: str) -> Iterator[None]:
     try:
         for door, port in (("odbc", odbc), ("http", http)):
             command = ["datahub_assets", "--home", str(home), "serve", door, "--port", str(port)]
-            running[door] = _start(home, door, command, DATAHUB_DAGSTER_URL=dagster_url)
+            running[door] = _start(
+                home, door, command, DATAHUB_DAGSTER_URL=dagster_url, DATAHUB_ODBC_ADDRESS=f"127.0.0.1:{odbc}"
+            )
         _await(f"http://127.0.0.1:{http}/health", home, running)
         _await_port(odbc, home, running)
         yield

@@ -158,6 +158,7 @@ def _asset(
             "dagster/code_references": metadata.code_reference(file, "declaration"),
             "classification": declared.classification,
             **_source(declared),
+            **_pages(declared.dataset, layer, settings),
             **extra,
         },
     )
@@ -257,6 +258,12 @@ def _freshness(declared: StructuredDataset | ExtractDataset) -> dg.FreshnessPoli
         return None
     window = timedelta(hours=declared.freshness_hours)
     return dg.FreshnessPolicy.time_window(fail_window=window, warn_window=window * 0.75)
+
+
+def _pages(dataset: str, layer: str, settings: Settings) -> dict[str, Any]:
+    if settings.pages_url is None or layer == RAW:
+        return {}
+    return {"pages": dg.MetadataValue.url(f"{settings.pages_url.rstrip('/')}/browse/{dataset}")}
 
 
 def _source(declared: StructuredDataset | ExtractDataset) -> dict[str, str]:

@@ -65,6 +65,7 @@ def dataset_of(domain: str, name: str, session: Asking) -> View:
     Raises:
         NoSuchThing: it does not exist for them, or for anybody: the words are the same.
     """
+    session.begin()  # all that a page shows is of one position
     view = view_of(session, f"{domain}/{name}")
     if view is None:
         raise NoSuchThing("No such dataset", got=f"{domain}/{name}", remedy="See all datasets: /")

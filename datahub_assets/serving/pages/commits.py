@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 import polars as pl
 
-from datahub_assets.errors import DatahubError
 from datahub_assets.history.log import Change, Delivery
 from datahub_assets.serving.pages.dates import has_changed
 from datahub_assets.serving.pages.known_times import KnownTimes
@@ -125,7 +124,4 @@ def rejects(view: View, *, day: date | None = None, dates: int = 20, rows: int =
 
 
 def _of(view: View, change: Change) -> pl.DataFrame:
-    try:
-        return view.hub.vault.rejects(str(change.rejects)).drop("receipt", strict=False)
-    except DatahubError:
-        return pl.DataFrame()
+    return view.hub.vault.rejects(str(change.rejects)).drop("receipt", strict=False)

@@ -6,6 +6,7 @@ Excel itself writes it (MS-ODC, section 2.3).
 
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 DRIVER_LINUX, DRIVER_WINDOWS = "PostgreSQL Unicode", "PostgreSQL Unicode(x64)"
 DATABASE = "datahub"
@@ -41,7 +42,8 @@ def snippets(endpoints: Endpoints, relation: str, dataset: str, user: str, known
     tls = "SSLmode=require;" if endpoints.odbc_tls else ""
     mode = "&sslmode=require" if endpoints.odbc_tls else ""
     rows = f"{endpoints.url}/api/v1/datasets/{dataset}/rows"
-    when = f"&known_at={known_at}" if known_at else ""
+    when = f"&known_at={quote(known_at)}" if known_at else ""
+    at = f'.at("{known_at}")' if known_at else ""
     return [
         Snippet(
             "ODBC connection string", "odbc",
@@ -56,7 +58,13 @@ def snippets(endpoints: Endpoints, relation: str, dataset: str, user: str, known
             f'rows = pandas.read_sql("SELECT * FROM {relation} LIMIT 100", connection)',
         ),
         Snippet(
-            "Python, Arrow to polars or pandas", "python",
+            "Python, by HTTP", "python",
+            "import getpass\n\nfrom datahub_assets.client import Client\n\n"
+            f'with Client("{endpoints.url}", user="{user}", password=getpass.getpass()) as hub:\n'
+            f'    rows = hub{at}.rows("{dataset}").to_pandas()  # or to_polars(), to_arrow()',
+        ),
+        Snippet(
+            "Python, Arrow by ADBC", "python",
             "import getpass, polars\n\n"
             f'uri = f"postgresql://{user}:{{getpass.getpass()}}@{host}:{port}/{name}?application_name=python{mode}"\n'
             f'rows = polars.read_database_uri("SELECT * FROM {relation} LIMIT 100", uri, engine="adbc")',

@@ -7,12 +7,15 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import pyarrow as pa
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from starlette.staticfiles import StaticFiles
 
 from datahub_assets.errors import QueryError
+from datahub_assets.serving.audit import Read
 from datahub_assets.serving.engine import Engine
 from datahub_assets.serving.http.problems import NoSuchThing
+from datahub_assets.serving.http.recorded import Recorded
 from datahub_assets.serving.http.signing_in import Asking, local_path
 from datahub_assets.serving.moments import resolve
 from datahub_assets.serving.pages import addresses, commits, connect, dates, difference, lineage, profile, rows, search
@@ -50,6 +53,7 @@ def sign_in_form(request: Request, next: str = "/", failed: int = 0) -> Response
 @router.get("/")
 def all_datasets(request: Request, session: Asking, q: _Text = "") -> Response:
     """All datasets of the person, or those that fit the words."""
+    session.begin()
     found = [(each, dates.freshness(each.view)) for each in search.search(views(session), q)]
     exist = bool(found) or next(views(session), None) is not None
     return render(request, zone_of(request), "datasets.html", {"found": found, "q": q, "exist": exist}, session)
@@ -80,7 +84,7 @@ def one_day(request: Request, view: Shown, known: Known, day: date) -> Response:
         )
     return _page(
         request, view, "day", day=day, fact=fact, commits=commits.commits(view, known, day=day),
-        deliveries=commits.deliveries(view, known, day=day), rejects=commits.rejects(view, day=day),
+        deliveries=commits.deliveries(view, known, day=day), rejects=_rejects(request, view, day),
         waits=dates.waits_for(view, [day]).get(day, ()) if fact.state is dates.DateState.MISSING else (),
     )  # fmt: skip
 
@@ -118,7 +122,7 @@ def files(request: Request, view: Shown, known: Known, all: int = 0) -> Response
     most = ALL if all else FEW
     found = commits.deliveries(view, known, limit=most + 1)
     return _page(
-        request, view, "deliveries", deliveries=found[:most], more=len(found) > most, rejects=commits.rejects(view),
+        request, view, "deliveries", deliveries=found[:most], more=len(found) > most, rejects=_rejects(request, view),
         is_structured=view.dataset in view.hub.catalogue.structured,
     )  # fmt: skip
 
@@ -183,8 +187,27 @@ def odc_file(request: Request, view: Shown, file: str) -> Response:
     return _download(text, "text/x-ms-odc", f"{relation.qualified}.odc")
 
 
-FORMATS = (("CSV", "csv"), ("Excel", "xlsx"), ("Parquet", "parquet"), ("Arrow", "arrow"), ("JSON", "json"))
+FORMATS = (
+    ("CSV", "csv"), ("CSV; decimal comma", "csv-excel"), ("Excel", "xlsx"), ("Parquet", "parquet"), ("Arrow", "arrow"),
+    ("JSON", "json"),
+)  # fmt: skip
 """Downloads: name, and the API's ``format``."""
+
+
+def _rejects(request: Request, view: View, day: date | None = None) -> list[commits.Rejected] | None:
+    """Rejects that may be told; that they were read is in the audit log."""
+    if not view.tells_raw:
+        return None
+    found: list[commits.Rejected] = []
+
+    def read() -> pa.Table:
+        found.extend(commits.rejects(view, day=day) or ())
+        return pa.table({"rejects": pa.nulls(sum(one.rows.height for one in found))})
+
+    Recorded(
+        view.session, request, Read(view.dataset, f"{view.relation.qualified} rejects", view.moment.position), read
+    ).table()
+    return found
 
 
 def _chart(counts: Sequence[Sequence[Any]], column: int) -> str:

@@ -43,6 +43,20 @@ def test_demo_loads_and_has_an_asset_a_layer_for_every_dataset(demo: dg.Definiti
     }
 
 
+def test_asset_leads_to_its_page_where_the_settings_say_where_pages_are(tmp_path: Path) -> None:
+    """Who looks at an asset in Dagster gets to what analysts see of it; a raw asset has no page of its own."""
+    hub = small_hub(tmp_path, PRICES, RETURNS, settings='pages_url = "https://hub.example/"\n')
+    found = {
+        (layer, dataset): spec.metadata["pages"].value if "pages" in spec.metadata else None
+        for layer, dataset, spec in specs(build_definitions(hub.settings))
+    }
+    assert found == {
+        (RAW, PRICES): None,
+        (STRUCTURED, PRICES): f"https://hub.example/browse/{PRICES}",
+        (PUBLISHED, RETURNS): f"https://hub.example/browse/{RETURNS}",
+    }
+
+
 def test_every_asset_says_what_it_is(demo: dg.Definitions) -> None:
     """Owners, description, group, kinds, tags, classification, and where it is declared, to the file."""
     catalogue = load(DEMO_FOLDER)

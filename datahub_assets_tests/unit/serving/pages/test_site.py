@@ -11,6 +11,7 @@ from datahub_assets.serving.pages.rendering import STATIC
 from datahub_assets_tests.hubs import INSTRUMENTS, MEMBERS, PRICED_MEMBERS, PRICES, RETURNS
 from datahub_assets_tests.unit.serving.http.listening import Listening
 from datahub_assets_tests.unit.serving.pages.past import CORRECTED, HOSTILE, MISSING, REJECTED
+from datahub_assets_tests.unit.serving.served import Served
 
 DATASETS = (PRICES, INSTRUMENTS, MEMBERS, RETURNS, PRICED_MEMBERS)
 PARTS = (
@@ -209,6 +210,18 @@ def test_known_time_goes_along(site: Listening) -> None:
     ours = [str(a["href"]) for tag, a in Elements(answer.text).found if tag == "a" and "/browse/" in str(a.get("href"))]
     leading = [link for link in ours if "Back to now" not in link and not link.endswith("/rows")]
     assert all("known_at=before" in link for link in leading), leading
+
+
+def test_reading_by_pages_is_in_the_audit_log(past: Served, site: Listening) -> None:
+    """Rows, profiles and rejects hold data: who read them, of which dataset and where, is known like any other read."""
+    asked = (f"/browse/{PRICES}/deliveries", f"/browse/{PRICES}/rows", f"/browse/{PRICES}/columns")
+    before = len(list(past.engine.audit.records()))
+    for path in asked:
+        assert site.get(path).status_code == 200
+    told = [record.begun for record in past.engine.audit.records()][before:]
+    assert {(one.user, one.door) for one in told} == {("ann", "http")}
+    read = [one.reads[0].relation for one in told]
+    assert read == ["px.prices rejects", "px.prices", "px.prices", "px.prices"]
 
 
 def test_values_are_written_in_the_browsers_language(site: Listening) -> None:
