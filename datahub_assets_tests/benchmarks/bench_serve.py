@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import psycopg
+import pyarrow as pa
 import pyodbc
 
 from datahub_assets_tests.benchmarks.figures import Figure, interleaved, paired, save
 from datahub_assets_tests.benchmarks.serving_setup import (
+    EXTRACT,
     OTHER_USER,
     PASSWORD,
     USER,
@@ -86,16 +89,18 @@ def main() -> None:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make_hub(home, 50, rows)
         door = stack.enter_context(served(home, "odbc"))
+        idle = _idle(door)  # first: nothing that was freed is taken again
         postgres = stack.enter_context(running())
         load_twin(postgres, door)
-        save("serve", [*_odbc(home, door, Ports(door.port, postgres.port), rows * 50, pairs)])
+        figures = _odbc(home, door, Ports(door.port, postgres.port), rows * 50, pairs)
+        web = stack.enter_context(served(home, "http"))
+        save("serve", [idle, *figures, *_http(home, web, rows * 50, pairs)])
 
 
 def _odbc(home: Path, door: ServerProcess, ports: Ports, rows: int, pairs: int) -> list[Figure]:
-    idle = _idle(door)
     hub, postgres = connect(ports.hub), connect(ports.postgres, Database="postgres")
     some = rows // 5
-    figures = [idle, _aggregate(home, hub, postgres, rows, pairs)]
+    figures = [_aggregate(home, hub, postgres, rows, pairs)]
     fetches = interleaved(pairs, lambda: fetched(hub, some), lambda: fetched(postgres, some))
     figures.append(
         paired(
@@ -179,6 +184,52 @@ def _together(ports: Ports, rows: int, pairs: int) -> Figure:
     found = interleaved(pairs, lambda: all_at(ports.hub, "datahub"), lambda: all_at(ports.postgres, "postgres"))
     rates = [(CLIENTS * rows / ours, CLIENTS * rows / theirs) for ours, theirs in found]
     return paired(f"{CLIENTS} clients at once, {rows:,} rows each", "rows/s", rates, "PostgreSQL", at_least=1)
+
+
+def _http(home: Path, web: ServerProcess, rows: int, pairs: int) -> list[Figure]:
+    """Whole downloads, against DuckDB in this process: to a Parquet file as it writes them, and to an Arrow stream."""
+    files, figures = parquet_files(home), []
+    target = home / "download"
+
+    def downloaded(form: str) -> tuple[float, float]:
+        begun, first = time.perf_counter(), 0.0
+        url = f"http://127.0.0.1:{web.port}/api/v1/datasets/{EXTRACT}/rows?format={form}&compression=zstd"
+        with httpx.stream("GET", url, auth=(USER, PASSWORD), timeout=600) as answer, target.open("wb") as file:
+            answer.raise_for_status()
+            for part in answer.iter_raw():
+                first = first or time.perf_counter() - begun
+                file.write(part)
+        return first, time.perf_counter() - begun
+
+    def parquet() -> float:
+        with duckdb.connect() as duck:
+            copy = f"COPY (FROM read_parquet({files})) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+            return _timed(lambda: duck.execute(copy))[0]
+
+    def arrow() -> float:
+        def write() -> None:
+            with duckdb.connect() as duck, pa.OSFile(str(target), "wb") as file:
+                reader = duck.sql(f"FROM read_parquet({files})").to_arrow_reader(65_536)
+                compressed = pa.ipc.IpcWriteOptions(compression="zstd")
+                with pa.ipc.new_stream(file, reader.schema, options=compressed) as stream:
+                    for batch in reader:
+                        stream.write_batch(batch)
+
+        return _timed(write)[0]
+
+    for form, baseline in (("parquet", parquet), ("arrow", arrow)):
+        before = web.forget_peak()
+        found = interleaved(pairs, lambda form=form: downloaded(form), baseline)  # type: ignore[misc]
+        rates = [(rows / ours[1], rows / theirs) for ours, theirs in found]
+        first = statistics.median(ours[0] for ours, _ in found)
+        figures += [
+            paired(f"download {rows:,} rows by HTTP as {form}", "rows/s", rates, "DuckDB in process", at_least=0.7),
+            Figure.limit(f"first byte of {form}", first, "s", below=0.5),
+            Figure.limit(
+                f"server's memory for {form}, more than before", web.megabytes("VmHWM") - before, "MB", below=300
+            ),
+        ]
+    return figures
 
 
 def _idle(door: ServerProcess) -> Figure:
