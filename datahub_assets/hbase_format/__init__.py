@@ -1,5 +1,5 @@
-"""Bytes of rows in HBase: row keys, packed values, cells. Arrays in, arrays out; no I/O.
+"""Bytes of rows in HBase: row keys, packed values, cells, messages, files. Arrays in, arrays out; no I/O.
 
 Read next: ``rows`` (what stores call), ``keys`` and ``ranges``, ``packed`` and ``cells``;
-``docs/formats/`` for the bytes themselves.
+``frames`` and ``hfiles``: what HBase gets; ``docs/formats/`` for the bytes themselves.
 """
