@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +196,10 @@ def _text(value: Any) -> str:
 
 
 def _to_stdout(chunks: Iterable[bytes]) -> None:
+    """Nothing is written before the first rows are there: a command that fails has not said a header."""
     sys.stdout.flush()
-    for chunk in chunks:
+    following = iter(chunks)
+    for chunk in chain(list(islice(following, 2)), following):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
 

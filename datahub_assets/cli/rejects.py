@@ -161,8 +161,9 @@ def _refused(hub: "Hub", dataset: str, committed: set[str]) -> list[dict[str, An
         if path in committed:
             continue
         scope, name = path.split("/")[-2:]
-        with hub.files.open(path) as file:
-            count = pq.read_metadata(file).num_rows
+        with hub.files.open(path) as file:  # a row may have several rejects
+            rejects = pq.read_table(file, columns=["receipt", "line"])
+        count = rejects.group_by(["receipt", "line"]).aggregate([]).num_rows
         write_id = int(name.removeprefix("T").removesuffix(".parquet"))
         rows.append(
             {

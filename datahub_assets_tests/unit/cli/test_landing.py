@@ -72,12 +72,14 @@ def test_land_sets_aside_with_the_reason(cli: Cli) -> None:
 
 def test_land_beyond_tolerance_fails_with_its_code(cli: Cli) -> None:
     """A delivery beyond tolerance is received and not committed: exit code 4, its rejects are kept as refused."""
-    result = cli.land(*_file("2024-01-04", "LU0000000017,EUR,-1", "IE0000000004,EUR,-1"))
+    result = cli.land(*_file("2024-01-04", "LU0000000017,eur,-1", "IE0000000004,EUR,-1"))
     assert result.exit_code == 4
     assert "Too many rejects" in result.stderr
     assert _dates(cli) == ["2024-01-02", "2024-01-03"]
     refused = json.loads(cli.ok("rejects", "list", "--format", "json").stdout)
     assert [row["state"] for row in refused] == ["standing", "refused"]
+    assert [row["rejected"] for row in refused] == [1, 2], "rows, of which one has two rejects"
+    assert "line 2, nav: gt, got '-1'" in result.stderr
 
 
 def _dates(cli: Cli) -> list[str]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -52,6 +54,17 @@ def test_condition_cannot_reach_anything_else(cli: Cli, attack: str) -> None:
     """A condition is evaluated where nothing but the rows can be reached."""
     result = cli("tables", "read", PRICES, "--where", attack)
     assert (result.exit_code, result.stdout) == (8, "")
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "table", "parquet"])
+def test_reading_that_fails_writes_nothing(cli: Cli, form: str) -> None:
+    """A header alone, in a file that a pipe made, would be taken for an empty dataset."""
+    with closing(sqlite3.connect(cli.home / "tables" / "example.fund_prices.sqlite")) as table:
+        table.execute("UPDATE rows SET v = x'00'")
+        table.commit()
+    result = cli("tables", "read", PRICES, "--format", form)
+    assert result.exit_code == 7, result.output
+    assert result.stdout == ""
 
 
 def test_read_as_known_earlier(cli: Cli) -> None:
