@@ -1,5 +1,6 @@
 """The HBase that the workers of one test run share, each test in tables of its own."""
 
+import re
 import shutil
 import signal
 import uuid
@@ -12,7 +13,7 @@ import pytest
 from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets_tests import sharing
 from datahub_assets_tests.hbase.cluster import HOST, Gateway, NotStarted, Processes, Standalone, free_ports
-from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath, command
+from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath, command, is_running
 from datahub_assets_tests.servers import require_server
 
 
@@ -81,5 +82,17 @@ def _start(folder: Path, owner: int) -> int:
 
 
 def _remove(server: HBaseServer) -> None:
+    ended = [name for name, pid in server.processes.pids.items() if not is_running(pid)]
+    said = "\n".join(_last_words(server.folder / "logs", name) for name in ended)
     server.processes.end_all(signal.SIGKILL)  # nobody needs the data any more
     shutil.rmtree(server.folder, ignore_errors=True)
+    assert not ended, f"HBase's servers that ended before the tests did: {', '.join(ended)}\n{said}"
+
+
+def _last_words(logs: Path, name: str) -> str:
+    """What a server said that matters, at its end."""
+    lines = [
+        line for kind in ("log", "out") for line in (logs / f"{name}.{kind}").read_text(errors="replace").splitlines()
+    ]
+    grave = [line for line in lines if re.search("FATAL|ERROR|OutOfMemory|aborting|STOPPED", line)]
+    return "\n".join([*grave[-20:], "…", *lines[-10:]])

@@ -63,7 +63,8 @@ def test_late_delivery_is_marked_told_once_and_looked_for_again(dagster: Dagster
     for hours in (0, 1, 14):
         assert at(dagster, DUE + timedelta(hours=hours)).run_job("judge").success
         assert fresh(dagster) == (False, "last business date 2013-01-02, expected 2013-01-03")
-        assert dagster.records.checks(structured(PRICES), "completeness")[None].description == "missing: 2013-01-03"
+        complete = dagster.records.checks(structured(PRICES), "completeness")[None].description
+        assert complete == "1 business dates, missing: 2013-01-03; 2013-01-03 waits for the file prices_20130103.csv"
     assert [(told["kind"], told["dataset"], told["text"]) for told in hook.documents] == [
         ("late", PRICES, "expected 2013-01-03, last is 2013-01-02")
     ]
