@@ -52,10 +52,10 @@ def snippets(endpoints: Endpoints, relation: str, dataset: str, user: str, known
         ),
         Snippet(
             "Python, by ODBC", "python",
-            "import getpass, pandas, pyodbc\n\n"
+            "import getpass, polars, pyodbc\n\n"
             f'connection = pyodbc.connect(r"Driver={{{DRIVER_LINUX}}};Server={host};Port={port};Database={name};"\n'
             f'    "Uid={user};{tls}Pwd=" + getpass.getpass())\n'
-            f'rows = pandas.read_sql("SELECT * FROM {relation} LIMIT 100", connection)',
+            f'rows = polars.read_database("SELECT * FROM {relation} LIMIT 100", connection)  # .to_pandas() for pandas',
         ),
         Snippet(
             "Python, by HTTP", "python",

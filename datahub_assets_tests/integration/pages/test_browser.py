@@ -114,6 +114,20 @@ def test_files_for_windows_are_downloaded(browser: Browser, site: Listening) -> 
             assert words in download.value.path().read_bytes()
 
 
+def test_rows_are_downloaded_as_the_page_shows_them(browser: Browser, site: Listening) -> None:
+    """Each format comes from the API with the sign-in of the browser, of the date and known time of the page."""
+    with visiting(browser, site, WIDE) as visit:
+        page = visit.open(f"/browse/{PRICES}/rows?known_at=before")
+        for name in ("CSV", "Excel", "Parquet"):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=name, exact=True).click()
+            content = download.value.path().read_bytes()
+            if name == "CSV":
+                assert [line.split(b",")[1] for line in content.splitlines()[1:]] == [b"A", b"HIDDENB", b"HIDDENC"]
+            assert len(content) > 100
+        assert visit.wrong == []
+
+
 def test_person_gets_to_a_figures_file_by_keyboard_alone(browser: Browser, site: Listening) -> None:
     """Sign in, search, open a dataset, its rows, a row's history, and sign out: with Tab, Enter and what is typed, each
     stop visibly in focus.
