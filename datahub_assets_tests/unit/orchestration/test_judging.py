@@ -64,7 +64,8 @@ def test_late_delivery_is_marked_told_once_and_looked_for_again(dagster: Dagster
         assert at(dagster, DUE + timedelta(hours=hours)).run_job("judge").success
         assert fresh(dagster) == (False, "last business date 2013-01-02, expected 2013-01-03")
         complete = dagster.records.checks(structured(PRICES), "completeness")[None].description
-        assert complete == "1 business dates, missing: 2013-01-03; 2013-01-03 waits for the file prices_20130103.csv"
+        file = dagster.hub.settings.landing / "px" / "prices_20130103.csv"
+        assert complete == f"1 business dates, missing: 2013-01-03; 2013-01-03 waits for the file {file}"
     assert [(told["kind"], told["dataset"], told["text"]) for told in hook.documents] == [
         ("late", PRICES, "expected 2013-01-03, last is 2013-01-02")
     ]
