@@ -9,7 +9,10 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckKey, AssetRecordsFilter
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
 from dagster._core.storage.dagster_run import RunRecord
 
 
@@ -56,6 +59,13 @@ class Records:
             AssetCheckKey(key, name), limit=10_000
         )
         return {result.partition: result for record in reversed(history) if (result := _result(record))}
+
+    def unsettled(self, key: dg.AssetKey, name: str) -> list[str | None]:
+        """Partitions for which a check was planned and never evaluated."""
+        history = self.instance.event_log_storage.get_asset_check_execution_history(
+            AssetCheckKey(key, name), limit=10_000
+        )
+        return [record.partition for record in history if record.status is AssetCheckExecutionRecordStatus.PLANNED]
 
     def runs(self) -> list[RunRecord]:
         """All runs, newest first."""

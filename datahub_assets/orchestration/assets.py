@@ -29,7 +29,7 @@ from datahub_assets.orchestration.commits import day_of, raw_report, record_days
 from datahub_assets.orchestration.failures import RETRY, as_failure
 from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key, op_name, pool
 from datahub_assets.orchestration.partitions import partitions_of, wanted_days
-from datahub_assets.orchestration.reporting import log_checks, recorded
+from datahub_assets.orchestration.reporting import log_dataset_checks, recorded
 from datahub_assets.orchestration.resource import HubResource
 from datahub_assets.settings import Settings
 
@@ -204,7 +204,7 @@ def _committed(
     yield from recorded(context, key, {day: report for day, report in reports.items() if report}, commit)
     besides = {day for change in commit.changes if (day := day_of(change)) and day.isoformat() not in reports}
     record_days(context, hub, layer, dataset, besides)
-    log_checks(context, key, {None: tuple(checks.dataset_findings(hub, dataset, position, hub.clock()))})
+    log_dataset_checks(context, key, tuple(checks.dataset_findings(hub, dataset, position, hub.clock())))
 
 
 @dataclass

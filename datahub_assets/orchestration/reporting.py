@@ -79,6 +79,18 @@ def log_checks(
             context.log_event(evaluation)  # type: ignore[arg-type]  # dagster 1.13 takes it, its annotation lags
 
 
+def log_dataset_checks(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext, key: dg.AssetKey, findings: tuple[Finding, ...]
+) -> None:
+    """Check results about the whole dataset.
+
+    dagster 1.13 plans them for the partition of a run all the same, and an evaluation without a partition does not settle that:
+    so the partition is answered as well, and first, for the newest result of a check is about the whole dataset.
+    """
+    log_checks(context, key, {context.partition_key: findings} if context.has_partition_key else {})
+    log_checks(context, key, {None: findings})
+
+
 def check_result(key: dg.AssetKey, finding: Finding) -> dg.AssetCheckResult:
     """A finding as the result of an asset check."""
     return dg.AssetCheckResult(

@@ -69,6 +69,9 @@ def test_one_partition_is_received_structured_and_published(dagster: Dagster) ->
         assert dagster.records.materializations(key) == Counter([str(D[0])])
     require_agreement(dagster, PRICES)
     require_agreement(dagster, RETURNS)
+    for name in ("contract", "row_count", "reconciliation", "completeness", "freshness"):
+        assert dagster.records.unsettled(structured(PRICES), name) == [], f"{name} is shown as skipped"
+    assert next(iter(dagster.records.checks(structured(PRICES), "completeness"))) == str(D[0]), "the whole comes last"
     shown = dagster.records.metadata(structured(PRICES), str(D[0]))
     assert shown["preview"].splitlines()[2] == "| 2013-01-02 | A | 1.0000 | 100 |"
     assert shown["rows by partition"].startswith("![rows by partition](data:image/svg+xml;base64,")
