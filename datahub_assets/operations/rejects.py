@@ -107,6 +107,7 @@ class Rejects:
             expected=f"at most {tolerance.rows} rows and {tolerance.share:.1%}",
             remedy=f"See them: datahub rejects show {path}; then ask for a corrected file, or relax the contract and run again",
             problems=[
-                f"line {line}, {column or 'row'}: {rule}, {message or repr(value)}" for line, column, value, rule, message in found
+                f"line {line}, {column or 'row'}: {rule}, {message or repr(value)}"
+                for line, column, value, rule, message in found
             ],
         )  # fmt: skip
