@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 
 from datahub_assets.history.log import render_instant
 from datahub_assets.schema.types import Kind, LogicalType
+from datahub_assets.serving.answer import Answer
 from datahub_assets.serving.http.asking import Wanted, moment_headers
 from datahub_assets.serving.http.writing import binary, text
 from datahub_assets.serving.http.writing.compressed import compressed
@@ -35,6 +37,12 @@ class Rows:
     facts: Mapping[str, Any] = field(default_factory=dict)
     following: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def begun(answer: Answer) -> Iterator[pa.RecordBatch]:
+    """The answer's batches, the first of them computed: what fails by then fails before anything is sent."""
+    first = answer.next_batch()
+    return chain([] if first is None else [first], answer)
 
 
 def pieces(rows: Rows, wanted: Wanted) -> Iterator[bytes]:

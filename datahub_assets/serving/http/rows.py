@@ -1,6 +1,6 @@
 """``/datasets/{domain}/{name}/rows``: rows of a dataset, streamed whole or in pages, in any format, as of any known time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlencode
@@ -68,10 +68,11 @@ class _Request:
     def tag(self) -> str:
         """Its ETag."""
         asked, page, wanted = self.asked, self.page, self.wanted
+        paged = [page.limit, page.place.after, page.place.skip] if page else None
         return etags.etag(
-            self.named.session.user, self.named.session.version(self.named.dataset), asked.relation.qualified, asked.columns,
-            asked.where, asked.values, [order.sql for order in asked.sort], [page.limit, page.place] if page else None,
-            wanted.form, wanted.compression, wanted.encoding, weak=wanted.form is Form.JSON,
+            self.named.session.user, self.named.session.version(self.named.dataset), asked.relation.qualified,
+            asked.columns, asked.where, asked.values, [order.sql for order in asked.sort], paged, wanted.form,
+            wanted.compression, wanted.encoding, weak=wanted.form is Form.JSON,
         )  # fmt: skip
 
     def execute(self) -> tuple[answering.Rows, Answer]:
@@ -82,7 +83,7 @@ class _Request:
         order = f" ORDER BY {', '.join(one.sql for one in self.asked.sort)}" if self.asked.sort else ""
         sql = paging.select(self.asked, self.asked.columns) + order
         answer = self.named.session.execute(sql, self.asked.values)
-        return self._rows(answer.schema, answer, answer), answer
+        return self._rows(answer.schema, answering.begun(answer), answer), answer
 
     def _paged(self, page: paging.Page) -> tuple[answering.Rows, Answer]:
         sql, values = page.sql()
@@ -97,7 +98,7 @@ class _Request:
         rows = self._rows(shown.schema, shown.to_batches(), answer)
         return replace(rows, following=self.cursors.render(following) if following else None), answer
 
-    def _rows(self, schema: pa.Schema, batches: "Answer | list[pa.RecordBatch]", answer: Answer) -> answering.Rows:
+    def _rows(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch], answer: Answer) -> answering.Rows:
         commit = str(self.named.session.engine.described.version(self.named.dataset, answer.moment.position))
         return answering.Rows(
             schema, batches, answer.moment, self.named.dataset, self.named.relation, {"dataset": self.named.dataset},

@@ -35,7 +35,7 @@ def sql(session: Asking, wanted: Written, statement: Annotated[Statement, Body()
 
     def begin() -> Begun:
         answer = session.execute(statement.sql, statement.parameters)
-        rows = answering.Rows(answer.schema, answer, answer.moment, "answer")
+        rows = answering.Rows(answer.schema, answering.begun(answer), answer.moment, "answer")
         headers = {**answering.headers(rows, wanted), "Cache-Control": "private, no-store"}
         return Begun(answering.pieces(rows, wanted), headers, over=answer.close)
 

@@ -11,7 +11,7 @@ from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
 from datahub_assets_tests.unit.serving.served import Served, make_hub, serving
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HttpDoor:
     """A hub that is served, and its server. Everybody's password is ``password``."""
 
