@@ -11,8 +11,8 @@ from fastapi.routing import APIRoute
 from datahub_assets.errors import DatahubError
 from datahub_assets.serving.http.problems import NoSuchThing, status_of
 from datahub_assets.serving.http.signing_in import Asking, engine_of
-from datahub_assets.serving.pages.known_times import KnownTimes
 from datahub_assets.serving.pages.language import Language, language
+from datahub_assets.serving.pages.remembered import Remembered
 from datahub_assets.serving.pages.rendering import render
 from datahub_assets.serving.pages.view import View, view_of
 from datahub_assets.serving.refusals import NotSignedIn
@@ -53,20 +53,24 @@ def zone_of(request: Request) -> ZoneInfo:
     return ZoneInfo(engine_of(request).hub.settings.timezone)
 
 
-def known_of(request: Request) -> KnownTimes:
-    """Known times, remembered by the application."""
-    found: KnownTimes = request.app.state.known_times
+def memory_of(request: Request) -> Remembered:
+    """What the application remembers of the log."""
+    found: Remembered = request.app.state.remembered
     return found
 
 
-def dataset_of(domain: str, name: str, session: Asking) -> View:
+Memory = Annotated[Remembered, Depends(memory_of)]
+"""What the application remembers of the log."""
+
+
+def dataset_of(domain: str, name: str, session: Asking, remembered: Memory) -> View:
     """The dataset of the path, as who asks sees it.
 
     Raises:
         NoSuchThing: it does not exist for them, or for anybody: the words are the same.
     """
     session.begin()  # all that a page shows is of one position
-    view = view_of(session, f"{domain}/{name}")
+    view = view_of(session, remembered, f"{domain}/{name}")
     if view is None:
         raise NoSuchThing("No such dataset", got=f"{domain}/{name}", remedy="See all datasets: /")
     return view
@@ -79,7 +83,5 @@ def language_of(request: Request) -> Language:
 
 Shown = Annotated[View, Depends(dataset_of)]
 """The dataset that a page shows."""
-Known = Annotated[KnownTimes, Depends(known_of)]
-"""Known times of positions."""
 Spoken = Annotated[Language, Depends(language_of)]
 """How values are written."""

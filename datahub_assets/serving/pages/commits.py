@@ -8,7 +8,6 @@ import polars as pl
 
 from datahub_assets.history.log import Change, Delivery
 from datahub_assets.serving.pages.dates import has_changed
-from datahub_assets.serving.pages.known_times import KnownTimes
 from datahub_assets.serving.pages.view import View, day_of, visible
 
 
@@ -52,11 +51,11 @@ class Received:
     sha256: str | None
 
 
-def commits(view: View, known: KnownTimes, *, day: date | None = None, limit: int = 50, start: int = 0) -> list[Commit]:
+def commits(view: View, *, day: date | None = None, limit: int = 50, start: int = 0) -> list[Commit]:
     """Commits newest first, from the ``start``-th on; with ``day`` those of one business date."""
     found: dict[int, list[tuple[Change, bool]]] = {}
     seen = set[date]()
-    for at, change in view.hub.log.all_changes(view.dataset, view.moment.position):
+    for at, change in view.changes:
         about = day_of(change)
         again = about in seen and has_changed(change)
         if about is not None:
@@ -64,11 +63,11 @@ def commits(view: View, known: KnownTimes, *, day: date | None = None, limit: in
         if day is None or about == day:
             found.setdefault(at, []).append((change, again))
     newest = sorted(found, reverse=True)[start : start + limit]
-    return [_commit(view, known, at, found[at]) for at in newest]
+    return [_commit(view, at, found[at]) for at in newest]
 
 
-def _commit(view: View, known: KnownTimes, at: int, found: list[tuple[Change, bool]]) -> Commit:
-    entry, changes = known.entry(at), [change for change, _ in found]
+def _commit(view: View, at: int, found: list[tuple[Change, bool]]) -> Commit:
+    entry, changes = view.remembered.entry(at), [change for change, _ in found]
     told = {*(change.dataset for change in entry.changes), *(delivery.feed for delivery in entry.received)}
     return Commit(
         at, entry.known_at, tuple(sorted(filter(None, map(day_of, changes)))),
@@ -84,18 +83,18 @@ def _counts(view: View, changes: Iterable[Change]) -> Counts | None:
     return Counts(*map(sum, zip(*told, strict=True)))
 
 
-def deliveries(view: View, known: KnownTimes, *, day: date | None = None, limit: int = 50) -> list[Received]:
+def deliveries(view: View, *, day: date | None = None, limit: int = 50) -> list[Received]:
     """Deliveries newest first; of an extract there are none."""
     if view.dataset not in view.hub.catalogue.structured:
         return []
     found = view.hub.log.deliveries(view.dataset, view.moment.position, day)
-    return [_received(view, known, delivery) for delivery in found[: -limit - 1 : -1]]
+    return [_received(view, delivery) for delivery in found[: -limit - 1 : -1]]
 
 
-def _received(view: View, known: KnownTimes, delivery: Delivery) -> Received:
+def _received(view: View, delivery: Delivery) -> Received:
     position = delivery.receipt[0]
     return Received(
-        delivery.name, delivery.arrived_at, known.at(position), position, delivery.business_dates,
+        delivery.name, delivery.arrived_at, view.remembered.known_at(position), position, delivery.business_dates,
         delivery.repeats is not None, delivery.size if view.tells_counts else None,
         delivery.sha256 if view.tells_raw else None,
     )  # fmt: skip

@@ -7,9 +7,8 @@ from enum import StrEnum
 
 from datahub_assets.catalogue.filename import FilenamePattern
 from datahub_assets.history.log import Change
-from datahub_assets.operations.expectations import due_at, expected_dates, status
+from datahub_assets.operations.expectations import due_at, expected_dates
 from datahub_assets.operations.inputs import InputFinder
-from datahub_assets.serving.pages.known_times import KnownTimes
 from datahub_assets.serving.pages.view import View, visible
 
 
@@ -56,7 +55,7 @@ class Freshness:
 
 def freshness(view: View) -> Freshness:
     """How the dataset stands at the view's moment: by the newest expected business date, whatever ran last."""
-    found = status(view.hub, view.dataset, view.moment.position, view.now)
+    found = view.remembered.status(view.dataset, view.moment.position, view.now)
     told = view.tells_counts
     return Freshness(
         found.state, found.last_date, found.expected_date, found.missing, found.partitions,
@@ -80,26 +79,26 @@ def newest_months(view: View, count: int = 12) -> tuple[date, date] | None:
     return date(month // 12, month % 12 + 1, 1), last
 
 
-def dates(view: View, first: date, last: date, known: KnownTimes) -> dict[date, DateFacts]:
+def dates(view: View, first: date, last: date) -> dict[date, DateFacts]:
     """The business dates from ``first`` to ``last`` that are there or should be, in order."""
     expected = {day for day in expected_dates(view.hub, view.dataset, view.now) if first <= day <= last}
     there = {day: commits for day, commits in view.made.items() if first <= day <= last}
     return {
-        day: _facts(view, day, there[day], known) if day in there else DateFacts(day, DateState.MISSING)
+        day: _facts(view, day, there[day]) if day in there else DateFacts(day, DateState.MISSING)
         for day in sorted({*expected, *there})
     }
 
 
-def _facts(view: View, day: date, commits: list[tuple[int, Change]], known: KnownTimes) -> DateFacts:
+def _facts(view: View, day: date, commits: list[tuple[int, Change]]) -> DateFacts:
     newest = commits[-1][1]
-    due, first_known_at = due_at(view.hub, view.dataset, day), known.at(commits[0][0])
+    due, first_known_at = due_at(view.hub, view.dataset, day), view.remembered.known_at(commits[0][0])
     late = due is not None and first_known_at > due
     corrected = view.tells_counts and any(map(has_changed, (change for _, change in commits[1:])))
     rows = (newest.accepted if view.is_bitemporal else newest.rows) if view.tells_counts else None
     rejected = newest.rejected if view.tells_counts else None
     return DateFacts(
         day, _state(rejected, corrected, late), len(commits), rows, rejected, late, corrected,
-        first_known_at, known.at(commits[-1][0]),
+        first_known_at, view.remembered.known_at(commits[-1][0]),
     )  # fmt: skip
 
 

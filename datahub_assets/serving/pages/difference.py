@@ -66,7 +66,7 @@ def difference(view: View, before: int, after: int, day: date | None = None) -> 
         return Difference(
             before, after, names, (), (), refused=f"{', '.join(masked)}, which names rows, is masked for you"
         )
-    between = [change for at, change in view.hub.log.all_changes(view.dataset, after) if at > before]
+    between = [change for at, change in view.remembered.changes(view.dataset, after) if at > before]
     touched = sorted({about for change in between if (about := day_of(change))}, reverse=True)
     compared = tuple(each for each in touched if day in (None, each) or view.is_bitemporal)[:MOST_DATES]
     left_out = 0 if day or view.is_bitemporal else len(touched) - len(compared)

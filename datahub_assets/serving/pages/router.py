@@ -19,10 +19,10 @@ from datahub_assets.serving.http.recorded import Recorded
 from datahub_assets.serving.http.signing_in import Asking, local_path
 from datahub_assets.serving.moments import resolve
 from datahub_assets.serving.pages import addresses, commits, connect, dates, difference, lineage, profile, rows, search
-from datahub_assets.serving.pages.answering import Known, PageRoute, Shown, Spoken, zone_of
-from datahub_assets.serving.pages.known_times import KnownTimes
+from datahub_assets.serving.pages.answering import Memory, PageRoute, Shown, Spoken, zone_of
 from datahub_assets.serving.pages.month import months
 from datahub_assets.serving.pages.profile import is_number
+from datahub_assets.serving.pages.remembered import Remembered
 from datahub_assets.serving.pages.rendering import STATIC, render
 from datahub_assets.serving.pages.view import View, views
 
@@ -36,7 +36,7 @@ _Day = Annotated[str, Query(max_length=10)]
 
 def join_pages(app: FastAPI, engine: Engine) -> None:
     """The application has the pages at ``/`` from now on."""
-    app.state.known_times = KnownTimes(engine.hub.log)
+    app.state.remembered = Remembered(engine)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(router)
 
@@ -51,21 +51,21 @@ def sign_in_form(request: Request, next: str = "/", failed: int = 0) -> Response
 
 
 @router.get("/")
-def all_datasets(request: Request, session: Asking, q: _Text = "") -> Response:
+def all_datasets(request: Request, session: Asking, remembered: Memory, q: _Text = "") -> Response:
     """All datasets of the person, or those that fit the words."""
     session.begin()
-    found = [(each, dates.freshness(each.view)) for each in search.search(views(session), q)]
-    exist = bool(found) or next(views(session), None) is not None
+    found = [(each, dates.freshness(each.view)) for each in search.search(views(session, remembered), q)]
+    exist = bool(found) or next(views(session, remembered), None) is not None
     return render(request, zone_of(request), "datasets.html", {"found": found, "q": q, "exist": exist}, session)
 
 
 @router.get("/browse/{domain}/{name}")
-def overview(request: Request, view: Shown, known: Known, spoken: Spoken, year: int | None = None) -> Response:
+def overview(request: Request, view: Shown, spoken: Spoken, year: int | None = None) -> Response:
     """How the dataset stands: state, calendar, rows and rejects over time."""
     there = dates.years(view)
     chosen = year if year in there else None
     span = (date(chosen, 1, 1), date(chosen, 12, 31)) if chosen else dates.newest_months(view)
-    facts = dates.dates(view, *span, known) if span else {}
+    facts = dates.dates(view, *span) if span else {}
     status = dates.freshness(view)
     return _page(
         request, view, "overview", status=status, years=there, year=chosen, months=months(facts, spoken.weekdays()[0][0]),
@@ -75,16 +75,16 @@ def overview(request: Request, view: Shown, known: Known, spoken: Spoken, year: 
 
 
 @router.get("/browse/{domain}/{name}/days/{day}")
-def one_day(request: Request, view: Shown, known: Known, day: date) -> Response:
+def one_day(request: Request, view: Shown, day: date) -> Response:
     """One business date: what is there, what was committed for it, from which files, with which rejects."""
-    fact = dates.dates(view, day, day, known).get(day)
+    fact = dates.dates(view, day, day).get(day)
     if fact is None:
         raise NoSuchThing(
             "No such business date", where=view.dataset, got=day.isoformat(), expected="one of the calendar"
         )
     return _page(
-        request, view, "day", day=day, fact=fact, commits=commits.commits(view, known, day=day),
-        deliveries=commits.deliveries(view, known, day=day), rejects=_rejects(request, view, day),
+        request, view, "day", day=day, fact=fact, commits=commits.commits(view, day=day),
+        deliveries=commits.deliveries(view, day=day), rejects=_rejects(request, view, day),
         waits=dates.waits_for(view, [day]).get(day, ()) if fact.state is dates.DateState.MISSING else (),
     )  # fmt: skip
 
@@ -105,11 +105,11 @@ def whole_way(request: Request, view: Shown) -> Response:
 
 @router.get("/browse/{domain}/{name}/changes")
 def changes(
-    request: Request, view: Shown, known: Known, before: _Text = "", after: _Text = "", day: _Day = "", start: int = 0
+    request: Request, view: Shown, before: _Text = "", after: _Text = "", day: _Day = "", start: int = 0
 ) -> Response:
     """Commits and corrections, and what differs between two known times."""
     start = max(0, start)
-    found = commits.commits(view, known, limit=PAGE + 1, start=start)
+    found = commits.commits(view, limit=PAGE + 1, start=start)
     return _page(
         request, view, "changes", commits=found[:PAGE], start=start, more=len(found) > PAGE, page=PAGE,
         difference=_difference(view, before, after, _day(day)) if before else None, before=before, after=after, day=day,
@@ -117,10 +117,10 @@ def changes(
 
 
 @router.get("/browse/{domain}/{name}/deliveries")
-def files(request: Request, view: Shown, known: Known, all: int = 0) -> Response:
+def files(request: Request, view: Shown, all: int = 0) -> Response:
     """The files that came, and the rows of them that are in quarantine."""
     most = ALL if all else FEW
-    found = commits.deliveries(view, known, limit=most + 1)
+    found = commits.deliveries(view, limit=most + 1)
     return _page(
         request, view, "deliveries", deliveries=found[:most], more=len(found) > most, rejects=_rejects(request, view),
         is_structured=view.dataset in view.hub.catalogue.structured,

@@ -9,6 +9,7 @@ from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.history.log import Change
 from datahub_assets.operations.hub import Hub
 from datahub_assets.serving.moments import Moment
+from datahub_assets.serving.pages.remembered import Changes, Remembered
 from datahub_assets.serving.relations import Relation, RelationKind
 from datahub_assets.serving.rights import Rights
 from datahub_assets.serving.session import Session
@@ -19,6 +20,7 @@ class View:
     """See the module. ``view_of`` makes one; there is none of a dataset that does not exist for the person."""
 
     session: Session
+    remembered: Remembered
     dataset: str
     rights: Rights
     moment: Moment
@@ -56,11 +58,16 @@ class View:
         """Whether rejects and what files say may be told: nothing is filtered or masked in them."""
         return self.rights.whole
 
+    @property
+    def changes(self) -> Changes:
+        """All commits of the dataset up to the moment, oldest first, each with its position."""
+        return self.remembered.changes(self.dataset, self.moment.position)
+
     @cached_property
     def made(self) -> dict[date, list[tuple[int, Change]]]:
         """For each business date (bitemporal: each date of which an image was merged) its commits, oldest first."""
         made: dict[date, list[tuple[int, Change]]] = {}
-        for at, change in self.hub.log.all_changes(self.dataset, self.moment.position):
+        for at, change in self.changes:
             day = day_of(change)
             if day is not None:
                 made.setdefault(day, []).append((at, change))
@@ -77,20 +84,20 @@ def day_of(change: Change) -> date | None:
     return date.fromisoformat(change.partition) if change.partition else change.observed
 
 
-def view_of(session: Session, dataset: str) -> View | None:
+def view_of(session: Session, remembered: Remembered, dataset: str) -> View | None:
     """The dataset as the session's person sees it; None: it does not exist for them."""
     rights = session.rights(dataset)
     if rights is None:
         return None
     moment, hub = session.moment(), session.engine.hub
     now = hub.clock() if moment.asked is None or moment.known_at is None else moment.known_at
-    return View(session, dataset, rights, moment, now)
+    return View(session, remembered, dataset, rights, moment, now)
 
 
-def views(session: Session) -> Iterator[View]:
+def views(session: Session, remembered: Remembered) -> Iterator[View]:
     """All datasets that exist for the person, by name."""
     for dataset in sorted(session.engine.hub.catalogue.datasets):
-        view = view_of(session, dataset)
+        view = view_of(session, remembered, dataset)
         if view is not None:
             yield view
 

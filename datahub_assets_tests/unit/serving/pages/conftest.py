@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from datahub_assets.serving.pages.known_times import KnownTimes
+from datahub_assets.serving.pages.remembered import Remembered
 from datahub_assets.serving.pages.view import View, view_of
 from datahub_assets_tests.unit.serving.http.listening import Listening, listening
 from datahub_assets_tests.unit.serving.pages.past import past_served
@@ -25,14 +25,8 @@ def site(past: Served) -> Iterator[Listening]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def known(past: Served) -> KnownTimes:
-    """Known times of its positions."""
-    return KnownTimes(past.hub.log)
-
-
 def seen(past: Served, user: str, dataset: str, known_at: str | None = None) -> View:
     """A dataset as a user sees it, who does."""
-    view = view_of(past.session(user, known_at=known_at), dataset)
+    view = view_of(past.session(user, known_at=known_at), Remembered(past.engine), dataset)
     assert view is not None
     return view

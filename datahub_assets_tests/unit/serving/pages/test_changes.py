@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from datahub_assets.serving.pages.commits import commits, deliveries, rejects
 from datahub_assets.serving.pages.difference import MOST_ROWS, difference
-from datahub_assets.serving.pages.known_times import KnownTimes
 from datahub_assets.serving.pages.rows import preview, versions
 from datahub_assets_tests.hubs import INSTRUMENTS, MEMBERS, PRICES, RETURNS, D, done, instruments, land, prices
 from datahub_assets_tests.unit.serving.pages.conftest import seen
@@ -12,9 +11,9 @@ from datahub_assets_tests.unit.serving.pages.past import CORRECTED, HOSTILE, ON_
 from datahub_assets_tests.unit.serving.served import Served
 
 
-def test_commits_are_told_newest_first_with_what_they_did(past: Served, known: KnownTimes) -> None:
+def test_commits_are_told_newest_first_with_what_they_did(past: Served) -> None:
     """A correction is a commit that changed a date that was there: which rows, is counted."""
-    found = commits(seen(past, "ann", PRICES), known)
+    found = commits(seen(past, "ann", PRICES))
     assert [one.dates for one in found] == [(CORRECTED,), (CORRECTED,), (REJECTED,), (D[1],), (ON_TIME,)]
     newest = found[0]
     assert newest.is_correction
@@ -24,29 +23,29 @@ def test_commits_are_told_newest_first_with_what_they_did(past: Served, known: K
     assert not any(one.is_correction for one in found[1:])
 
 
-def test_commits_come_page_by_page_and_by_date(past: Served, known: KnownTimes) -> None:
+def test_commits_come_page_by_page_and_by_date(past: Served) -> None:
     """A dataset of years is not one page; a date has its own commits, and knows which of them is a correction."""
     view = seen(past, "ann", PRICES)
-    pages = [commits(view, known, limit=2, start=start) for start in (0, 2, 4, 6)]
-    assert [one.position for page in pages for one in page] == [one.position for one in commits(view, known)]
-    assert [one.is_correction for one in commits(view, known, day=CORRECTED)] == [True, False]
+    pages = [commits(view, limit=2, start=start) for start in (0, 2, 4, 6)]
+    assert [one.position for page in pages for one in page] == [one.position for one in commits(view)]
+    assert [one.is_correction for one in commits(view, day=CORRECTED)] == [True, False]
 
 
-def test_counts_of_hidden_rows_are_not_told(past: Served, known: KnownTimes) -> None:
+def test_counts_of_hidden_rows_are_not_told(past: Served) -> None:
     """How many rows were added, what was rejected, how long a file is and what it was called for: all of it tells of rows
     that a person with a row filter does not see.
     """
     view = seen(past, "bob", PRICES)
-    for one in commits(view, known):
+    for one in commits(view):
         assert (one.counts, one.is_correction, one.reason) == (None, False, None)
-    assert {(one.size, one.sha256) for one in deliveries(view, known)} == {(None, None)}
+    assert {(one.size, one.sha256) for one in deliveries(view)} == {(None, None)}
     assert rejects(view) is None
     assert rejects(seen(past, "bob", INSTRUMENTS)) is None
 
 
-def test_reason_that_names_other_datasets_is_not_told(past: Served, known: KnownTimes) -> None:
+def test_reason_that_names_other_datasets_is_not_told(past: Served) -> None:
     """An entry may be about several datasets: its words are for who sees them all."""
-    assert {one.reason for one in commits(seen(past, "eve", PRICES), known)} >= {"structured prices_20130102.csv"}
+    assert {one.reason for one in commits(seen(past, "eve", PRICES))} >= {"structured prices_20130102.csv"}
 
 
 def test_rejects_are_told_with_file_line_and_value(past: Served) -> None:
@@ -62,12 +61,12 @@ def test_rejects_are_told_with_file_line_and_value(past: Served) -> None:
     )
 
 
-def test_deliveries_are_told_newest_first(past: Served, known: KnownTimes) -> None:
+def test_deliveries_are_told_newest_first(past: Served) -> None:
     """Each file with when it came; an extract has none."""
-    found = deliveries(seen(past, "ann", PRICES), known)
+    found = deliveries(seen(past, "ann", PRICES))
     assert [one.name for one in found][:2] == ["prices_20130108.csv"] * 2
     assert found[0].arrived_at == at(CORRECTED, 20)
-    assert deliveries(seen(past, "ann", RETURNS), known) == []
+    assert deliveries(seen(past, "ann", RETURNS)) == []
 
 
 def test_difference_has_old_and_new_values_by_key(past: Served) -> None:

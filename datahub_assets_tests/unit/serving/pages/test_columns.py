@@ -14,6 +14,7 @@ from datahub_assets.serving.pages.connect import Endpoints, file_dsn, office_con
 from datahub_assets.serving.pages.language import language
 from datahub_assets.serving.pages.lineage import NodeKind, graph
 from datahub_assets.serving.pages.profile import profile
+from datahub_assets.serving.pages.remembered import Remembered
 from datahub_assets.serving.pages.search import search
 from datahub_assets.serving.pages.view import view_of, views
 from datahub_assets_tests.hubs import INSTRUMENTS, MEMBERS, PRICED_MEMBERS, PRICES, RETURNS
@@ -88,14 +89,14 @@ def test_lineage_has_no_trace_of_datasets_that_do_not_exist_for_the_person(past:
 )  # fmt: skip
 def test_search_finds_names_titles_and_columns(past: Served, text: str, found: set[str]) -> None:
     """Each word stands somewhere, without regard to case; no word is a pattern."""
-    assert {one.view.dataset for one in search(views(past.session("ann")), text)} == found
+    assert {one.view.dataset for one in search(views(past.session("ann"), Remembered(past.engine)), text)} == found
 
 
 def test_search_finds_only_what_exists_for_the_person(past: Served) -> None:
     """A dataset that a person may not see is not found by its name, nor by its column."""
-    assert [one.view.dataset for one in search(views(past.session("eve")), "")] == [PRICES]
-    assert search(views(past.session("eve")), "currency") == []
-    assert view_of(past.session("eve"), INSTRUMENTS) is None
+    assert [one.view.dataset for one in search(views(past.session("eve"), Remembered(past.engine)), "")] == [PRICES]
+    assert search(views(past.session("eve"), Remembered(past.engine)), "currency") == []
+    assert view_of(past.session("eve"), Remembered(past.engine), INSTRUMENTS) is None
 
 
 def test_dsn_file_is_one_that_the_driver_manager_reads() -> None:

@@ -13,9 +13,10 @@ from datahub_assets.serving.pages.dates import (
     waits_for,
     years,
 )
-from datahub_assets.serving.pages.known_times import KnownTimes
 from datahub_assets.serving.pages.month import months
-from datahub_assets_tests.hubs import INSTRUMENTS, PRICES, RETURNS, D
+from datahub_assets.serving.pages.remembered import Remembered
+from datahub_assets.serving.pages.view import view_of
+from datahub_assets_tests.hubs import INSTRUMENTS, PRICES, RETURNS, D, done, land, prices
 from datahub_assets_tests.unit.serving.pages.conftest import seen
 from datahub_assets_tests.unit.serving.pages.past import CORRECTED, LATE, MISSING, ON_TIME, REJECTED
 from datahub_assets_tests.unit.serving.served import Served
@@ -30,24 +31,22 @@ SPAN = (D[0], D[-1])
         (CORRECTED, DateState.CORRECTED),
     ],
 )  # fmt: skip
-def test_date_has_the_state_that_is_most_worth_knowing(
-    past: Served, known: KnownTimes, day: date, state: DateState
-) -> None:
+def test_date_has_the_state_that_is_most_worth_knowing(past: Served, day: date, state: DateState) -> None:
     """Complete, there but late, with rejects, missing, corrected: each of them happened once."""
-    assert dates(seen(past, "ann", PRICES), *SPAN, known)[day].state is state
+    assert dates(seen(past, "ann", PRICES), *SPAN)[day].state is state
 
 
-def test_date_that_is_not_due_yet_is_not_missing(past: Served, known: KnownTimes) -> None:
+def test_date_that_is_not_due_yet_is_not_missing(past: Served) -> None:
     """At nine in the morning nobody expects the prices of the evening; those of the weekend never."""
-    assert set(dates(seen(past, "ann", PRICES), *SPAN, known)) == set(D[:5])
+    assert set(dates(seen(past, "ann", PRICES), *SPAN)) == set(D[:5])
 
 
-def test_calendar_is_as_it_was_then(past: Served, known: KnownTimes) -> None:
+def test_calendar_is_as_it_was_then(past: Served) -> None:
     """As known before the correction nothing was corrected: the past shows no later knowledge."""
     then = seen(past, "ann", PRICES, "before")
-    assert dates(then, *SPAN, known)[CORRECTED].state is DateState.COMPLETE
+    assert dates(then, *SPAN)[CORRECTED].state is DateState.COMPLETE
     first = seen(past, "ann", PRICES, ON_TIME.isoformat())
-    assert set(dates(first, *SPAN, known)) == {ON_TIME}
+    assert set(dates(first, *SPAN)) == {ON_TIME}
 
 
 def test_freshness_is_by_business_date_and_calendar(past: Served) -> None:
@@ -57,19 +56,19 @@ def test_freshness_is_by_business_date_and_calendar(past: Served) -> None:
     assert (found.missing, found.corrected, found.rejected) == ((MISSING,), 1, 1)
 
 
-def test_rows_by_date_are_the_logs_counts(past: Served, known: KnownTimes) -> None:
+def test_rows_by_date_are_the_logs_counts(past: Served) -> None:
     """For who sees all, what was committed says how many rows a date has; nothing is read."""
     view = seen(past, "ann", PRICES)
-    counts = rows_by_date(view, dates(view, *SPAN, known))
+    counts = rows_by_date(view, dates(view, *SPAN))
     assert counts == [(ON_TIME, 2, 0), (LATE, 2, 0), (REJECTED, 1, 1), (CORRECTED, 3, 0)]
 
 
-def test_rows_by_date_are_the_persons_own_where_rows_are_hidden(past: Served, known: KnownTimes) -> None:
+def test_rows_by_date_are_the_persons_own_where_rows_are_hidden(past: Served) -> None:
     """The log's counts count hidden rows: with a row filter the person's rows are counted, and rejects and corrections,
     which may be of hidden rows, are not told.
     """
     view = seen(past, "bob", PRICES)
-    facts = dates(view, *SPAN, known)
+    facts = dates(view, *SPAN)
     assert rows_by_date(view, facts) == [(day, 1, None) for day in (ON_TIME, LATE, REJECTED, CORRECTED)]
     assert {one.state for one in facts.values()} == {DateState.COMPLETE, DateState.LATE, DateState.MISSING}
     assert (freshness(view).corrected, freshness(view).rejected) == (None, None)
@@ -83,9 +82,9 @@ def test_missing_date_says_what_it_waits_for(past: Served) -> None:
     assert waits == {date(2012, 12, 3): ("ref/instruments", "data that come before it")}
 
 
-def test_calendar_of_a_bitemporal_dataset_has_the_dates_of_its_images(past: Served, known: KnownTimes) -> None:
+def test_calendar_of_a_bitemporal_dataset_has_the_dates_of_its_images(past: Served) -> None:
     """Reference data have a date for each image that was told, and no date that is missing."""
-    assert list(dates(seen(past, "ann", INSTRUMENTS), *SPAN, known)) == [ON_TIME]
+    assert list(dates(seen(past, "ann", INSTRUMENTS), *SPAN)) == [ON_TIME]
 
 
 def test_years_and_newest_months_hold_every_date(past: Served) -> None:
@@ -97,11 +96,27 @@ def test_years_and_newest_months_hold_every_date(past: Served) -> None:
     assert newest_months(seen(past, "ann", PRICES, "#0")) is None
 
 
-def test_month_has_each_day_once_in_its_weekday(past: Served, known: KnownTimes) -> None:
+def test_month_has_each_day_once_in_its_weekday(past: Served) -> None:
     """A calendar that begins its weeks on Sunday has the same days as one that begins on Monday, in other columns."""
-    facts = dates(seen(past, "ann", PRICES), *SPAN, known)
+    facts = dates(seen(past, "ann", PRICES), *SPAN)
     for first in range(7):
         (month,) = months(facts, first)
         days = [(day, place) for week in month.weeks for place, day in enumerate(week) if day]
         assert [day.day for day, _ in days] == list(range(1, 32))
         assert all((day.weekday() - first) % 7 == place for day, place in days)
+
+
+def test_what_is_remembered_is_what_the_log_says(own: Served) -> None:
+    """A commit is seen at once, also by who asked before; an older position keeps its answer."""
+    memory, hub = Remembered(own.engine), own.hub
+    view = view_of(own.session("ann"), memory, PRICES)
+    assert view is not None
+    earlier = (freshness(view), view.changes)
+    assert (freshness(view), view.changes) == earlier
+    land(hub, PRICES, D[6], prices(D[6], A=1))
+    done(hub)
+    now = view_of(own.session("ann"), memory, PRICES)
+    assert now is not None
+    assert list(now.changes) == hub.log.all_changes(PRICES, hub.log.last())
+    assert (freshness(now).last_date, earlier[0].last_date) == (D[6], D[4])
+    assert (freshness(view), view.changes) == earlier
