@@ -42,7 +42,8 @@ _ROWS = {
         {"name": "business_date", "type": "date"}, {"name": "portfolio", "type": "text"},
         {"name": "market_value", "type": "decimal(18,2)", "unit": "EUR"},
     ],
-    "rows": [{"business_date": "2024-01-31", "portfolio": "P000001", "market_value": "1250000.00"}], "next": None,
+    "rows": [{"business_date": "2024-01-31", "portfolio": "P000001", "market_value": "1250000.00"}],
+    "next": "WyI5ZjBhIiwxNyxbIjIwMjQtMDEtMzEiLCJQMDAwMDAxIl0sMF0.c2lnbmF0dXJl",
 }  # fmt: skip
 _SCHEMA = {
     "type": "object", "required": ["position", "known_at", "columns", "rows", "next"],
