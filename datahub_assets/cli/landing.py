@@ -29,6 +29,7 @@ _LANDED = {
     "rejected": NUMBER,
     "reason": TEXT,
 }
+_LANDED_FOR_PEOPLE = {"outcome": TEXT, "dataset": TEXT, "what": TEXT, "rows": NUMBER, "rejected": NUMBER}
 _DELIVERIES = {
     "receipt": TEXT,
     "feed": TEXT,
@@ -129,7 +130,13 @@ def after(hub: "Hub", steps: "Sequence[Step]", form: Format, *, empty: str) -> N
     from datahub_assets.operations.notify import notify, step_notices
     from datahub_assets.operations.project import project
 
-    emit_records(_LANDED, [row for step in steps for row in _rows(step)], form, empty=empty)
+    rows = [row for step in steps for row in _rows(step)]
+    if form is Format.TABLE:  # what became of each file, narrow enough to be read
+        rows = [
+            {**row, "what": ": ".join(text for text in (row.get("file"), row.get("reason")) if text)} for row in rows
+        ]
+    columns = _LANDED_FOR_PEOPLE if form is Format.TABLE else _LANDED
+    emit_records(columns, [{name: row.get(name) for name in columns} for row in rows], form, empty=empty)
     for step in steps:
         if step.error:
             say(f"{step.dataset or 'landing'}: {step.error}", style="red")

@@ -6,6 +6,7 @@ in UTC. CSV is as in drops (``stores.drop_formats``). Lists stay lists in JSON a
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -16,10 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from datahub_assets.cli import human_table
 from datahub_assets.cli.options import Format
 from datahub_assets.cli.words import confirm, say
 from datahub_assets.errors import QueryError
@@ -174,17 +173,13 @@ def _json_value(value: Any) -> str:
 
 
 def _table(schema: pa.Schema, batches: Iterable[pa.RecordBatch], terminal: bool) -> Iterator[bytes]:
-    table = Table(box=box.SIMPLE_HEAD if terminal else box.SIMPLE, pad_edge=False, show_edge=False)
-    for field in schema:
-        right = any(kind(field.type) for kind in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal))
-        table.add_column(field.name, justify="right" if right else "left", no_wrap=not terminal, overflow="fold")
-    for batch in batches:
-        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            table.add_row(*map(_text, values))
-    console = Console(width=None if terminal else 100_000, markup=False, highlight=False, emoji=False)
-    with console.capture() as captured:
-        console.print(table)
-    yield "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()).encode()
+    rows = [
+        tuple(map(_text, values))
+        for batch in batches
+        for values in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    ]
+    text = human_table.rendered(schema, rows, shutil.get_terminal_size().columns if terminal else None)
+    yield text.encode()
 
 
 def _text(value: Any) -> str:
