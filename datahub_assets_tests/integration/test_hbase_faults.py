@@ -8,21 +8,25 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import happybase
 import pytest
 
 from datahub_assets.stores.commit_log import CommitLog
+from datahub_assets.stores.roots import open_files
 from datahub_assets.stores.tables.hbase import HBaseTableStore
 from datahub_assets.stores.tables.hbase_options import HBaseOptions
 from datahub_assets.stores.tables.interface import Rows
+from datahub_assets.stores.webhdfs.options import WebHdfsOptions
 from datahub_assets_tests.contracts.rows import Pairs, numbered, rows, scanned
 from datahub_assets_tests.contracts.workers import commit, write_ids
 from datahub_assets_tests.hadoop.server import Hadoop
 from datahub_assets_tests.hbase.cluster import HOST, NotStarted
 from datahub_assets_tests.hbase.distributed import Distributed
 from datahub_assets_tests.hbase.java import BUILD, NoJava, classpath
+from datahub_assets_tests.hbase.shared import HBaseServer, tool_command
+from datahub_assets_tests.hbase.shell import admin
 from datahub_assets_tests.servers import require_server
 
 pytestmark = [pytest.mark.hbase, pytest.mark.hdfs, pytest.mark.timeout(900)]
@@ -86,6 +90,31 @@ def test_region_server_killed_while_rows_are_written_loses_none(servers: Distrib
     connection = happybase.Connection(HOST, servers.gateways[0].port)
     (region,) = connection.table(f"{store.options.table_prefix}{TABLE}").regions()
     assert servers.server_number(region["port"]) != number
+
+
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["", "killed"])
+def test_files_staged_by_webhdfs_are_loaded_into_all_regions(servers: Distributed, hdfs: Hadoop, killed: bool) -> None:
+    """The hub and HBase have other names for the staging folder; files are cut at the regions' border and moved, not copied.
+    Killed: the server of one region dies before its files are loaded, and they are loaded once the other serves it.
+    """
+    options = HBaseOptions(
+        gateways=servers.addresses, table_prefix=f"files{killed}.", patience_seconds=180, set_aside_seconds=2,
+        hfile_staging=hdfs.url("webhdfs", "/staging"), hfile_staging_in_hbase=f"{hdfs.hdfs_uri}/staging", hfile_rows=ROWS,
+        hbase_command=tool_command(servers.processes.folder),
+    )  # fmt: skip
+    store, name = HBaseTableStore(options), f"{options.table_prefix}{TABLE}"
+    admin(HBaseServer(servers.processes.folder, ()), "regions", name, b"12-".hex())
+    first, *_ = happybase.Connection(HOST, servers.gateways[0].port).table(name).regions()
+    number = servers.server_number(first["port"])
+    kill = threading.Thread(target=servers.kill, args=(f"region-server-{number}",))
+    with back_again(kill) if killed else nullcontext():
+        assert store.write(TABLE, batches({BATCHES - 1: kill} if killed else {})) == len(ALL)
+    found = scanned(store, TABLE)
+    if killed:
+        servers.start_region_server(number)
+    assert found == ALL
+    staged = open_files(str(options.hfile_staging), WebHdfsOptions())
+    assert list(staged.list("")) == []
 
 
 @pytest.mark.soak

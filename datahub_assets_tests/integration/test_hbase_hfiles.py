@@ -135,7 +135,7 @@ def test_staging_that_cannot_be_reached_is_said_and_gateways_are_used(
 
 def test_tool_that_fails_or_is_not_there_is_told_with_the_setting(hbase: HBaseServer, staging: Path) -> None:
     """The error has what the tool said and the settings to look at; nothing stays staged, and the next write does it all."""
-    options = hbase.options_for_files(staging, hfile_rows=MANY)
+    options = hbase.options_for_files(staging, hfile_rows=MANY, patience_seconds=0)
     cases: list[tuple[dict[str, Any], type[DatahubError], str]] = [
         ({"hbase_command": ("no-such-program",)}, DatahubError, r"no-such-program.*hbase\.hbase_command"),
         ({"hbase_command": ("sh", "-c", "echo no HBase here >&2; exit 3", "sh")}, StoreUnavailable, "code 3: no HBase here"),

@@ -33,7 +33,7 @@ _FETCH = 16
 _PAGE_SIZE = 16_384
 """Of SQLite's pages: rows of some 200 bytes take a quarter less time than on the usual 4,096. Files keep theirs."""
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_NETWORK = re.compile(r"^(nfs|nfs4|cifs|smb3?|9p|afs|ceph|glusterfs|lustre|fuse\..*)$")
+_NETWORK = re.compile(r"^(nfs|nfs4|cifs|smb3?|9p|afs|ceph|glusterfs|lustre|fuse|fuse\..*)$")
 _SUFFIX = ".sqlite"
 _TABLE = "CREATE TABLE IF NOT EXISTS rows (k BLOB PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID"
 _DROPPED = 1
@@ -215,8 +215,11 @@ class EmbeddedTableStore:
         return opened[table]
 
 
-def refuse_network_filesystem(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Nothing happens on a local folder.
+def refuse_network_filesystem(
+    folder: Path, mounts: Path = Path("/proc/self/mounts"), *, what: str = "Embedded tables",
+    remedy: str = "Set DATAHUB_TABLES_FOLDER to a local folder, or use HBase",
+) -> None:  # fmt: skip
+    """Nothing happens on a local folder; ``what`` is not for any other, and ``remedy`` says what to do.
 
     Raises:
         DeclarationError: the folder is on a network filesystem by the machine's mount table.
@@ -231,8 +234,7 @@ def refuse_network_filesystem(folder: Path, mounts: Path = Path("/proc/self/moun
             best, kind = point, filesystem
     if _NETWORK.match(kind):
         raise DeclarationError(
-            "Embedded tables on a network filesystem", where=str(folder), got=kind, expected="a local disk",
-            remedy="Set DATAHUB_TABLES_FOLDER to a local folder, or use HBase",
+            f"{what} on a network filesystem", where=str(folder), got=kind, expected="a local disk", remedy=remedy
         )  # fmt: skip
 
 

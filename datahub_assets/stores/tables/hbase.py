@@ -95,12 +95,16 @@ class HBaseTableStore:
         """Where files for HBase are staged; None where that cannot be reached now."""
         place = str(self.options.hfile_staging)
         try:
-            return Staging(open_files(root_url(place, Path()), self._webhdfs), self.options, self._name(table))
+            files = open_files(root_url(place, Path()), self._webhdfs)
+            return Staging(files, self.options, self._name(table), self._patience, lambda row: self._has(table, row))
         except StoreUnavailable as error:
             _LOG.warning(
                 "%s: rows go through the gateways, for hbase.hfile_staging cannot be reached: %s", table, error
             )
             return None
+
+    def _has(self, table: str, row: bytes) -> bool:
+        return next(self.scan_keys(table, row, row + b"\0"), None) is not None
 
     def _region_starts(self, table: str) -> list[bytes]:
         regions = self._call(table, lambda lease: lease.client.getTableRegions(self._name(table)))

@@ -19,7 +19,7 @@ from datahub_assets.hbase_format.hfile_blocks import Codec
 from datahub_assets.hbase_format.hfile_cells import family_rows
 from datahub_assets.hbase_format.hfiles import FileForm, HFile
 from datahub_assets.hbase_format.nothing import cells_of
-from datahub_assets.hbase_format.row_order import as_table, families, in_order, regions_of
+from datahub_assets.hbase_format.row_order import KEY, as_table, families, in_order, regions_of
 from datahub_assets.stores.ahead import ahead
 from datahub_assets.stores.tables.hbase_load import FILES_AT_ONCE, Staging
 from datahub_assets.stores.tables.hbase_options import Form, HBaseOptions
@@ -112,11 +112,12 @@ class HFileWriter:
 
     def _stage(self, run: pa.Table, form: FileForm) -> None:
         for rows in regions_of(run, self._starts()):
+            last = rows[KEY][len(rows) - 1].as_py()
             names = {bytes.fromhex(name).partition(b":")[0] for name in rows.column_names[1:]}
             for family in sorted(names):
                 chunks = _file(rows, family, form)
                 if (first := next(chunks, None)) is not None:
-                    self._staging.add(family, chain([first], chunks))
+                    self._staging.add(family, last, chain([first], chunks))
 
 
 def file_form(form: Form) -> FileForm:
