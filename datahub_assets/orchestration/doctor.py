@@ -36,7 +36,8 @@ def _placed(home: Path) -> str:
         raise DeclarationError(
             "Dagster's folder is not there", where=str(home), remedy="Make it, with a dagster.yaml in it"
         )
-    refuse_network_filesystem(home)
+    remedy = "Set DAGSTER_HOME to a local folder, or keep the records in PostgreSQL (storage in dagster.yaml)"
+    refuse_network_filesystem(home, what="Dagster's records", remedy=remedy)
     return "a folder of this machine"
 
 

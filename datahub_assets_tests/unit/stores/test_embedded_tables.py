@@ -141,7 +141,7 @@ def test_local_folder_is_not_refused(tmp_path: Path) -> None:
     refuse_network_filesystem(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.mapr"])
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse", "fuse.posix-client-basic"])
 def test_network_filesystem_is_refused_by_name(tmp_path: Path, kind: str) -> None:
     """Locks that do not hold would lose commits without a word; the error names the setting."""
     mounts = tmp_path / "mounts"
