@@ -1,5 +1,6 @@
 """The pages over a real server: escaped whatever the data say, strict headers, and nothing of what a person may not see."""
 
+import hashlib
 import re
 from html.parser import HTMLParser
 from urllib.parse import quote
@@ -114,6 +115,20 @@ def test_headers_allow_nothing_but_our_own_files(of_ann: dict[str, httpx.Respons
             assert "default-src 'none'" in policy, path
             assert "unsafe" not in policy, path
             assert "frame-ancestors 'none'" in policy, path
+
+
+def test_shipped_libraries_are_as_their_authors_made_them() -> None:
+    """Byte for byte what npm has as uplot 1.6.32 and @dagrejs/dagre 3.1.3, each with its licence beside it."""
+    sums = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in (STATIC / "vendor").glob("*.min.*")
+    }
+    assert sums == {
+        "uPlot.iife.min.js": "19c8d4c6ad88929a", "uPlot.min.css": "df630c6a8d6f8eea", "dagre.min.js": "54a503e346f93ca0",
+    }  # fmt: skip
+    assert {file.name for file in (STATIC / "vendor").glob("*.LICENSE.txt")} == {
+        "uPlot.LICENSE.txt",
+        "dagre.LICENSE.txt",
+    }
 
 
 def test_pages_need_no_internet(of_ann: dict[str, httpx.Response], site: Listening) -> None:
