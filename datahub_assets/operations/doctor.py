@@ -189,7 +189,10 @@ def _tables(hub: Hub, silent_root: str) -> Iterator[Finding]:
             yield found[-1]
         silent = "any gateway" if all(each.state == "failed" for each in found) else ""
     part = f"tables {settings.table_store}"
-    for name, work, away in (("commit", _committed, silent), ("log", _log, silent or silent_root)):
+    works = [("commit", _committed, silent), ("log", _log, silent or silent_root)]
+    if settings.table_store == "hbase" and settings.hbase.hfile_staging:
+        works.append(("HFiles", _loaded, silent))
+    for name, work, away in works:
         yield (
             Finding(part, name, "not checked", f"not without {away}") if away else check(part, name, partial(work, hub))
         )
@@ -221,6 +224,23 @@ def _committed(hub: Hub) -> str:
             expected="100 rows, rising numbers, the first put alone",
         )  # fmt: skip
     return "rows written and read, a number drawn, an entry put once"
+
+
+def _loaded(hub: Hub) -> str:
+    """Rows as files: staged, loaded by HBase's own tool, read."""
+    from datahub_assets.stores.tables.hbase import HBaseTableStore
+
+    tables, mark = hub.tables, uuid.uuid4().hex.encode()
+    assert isinstance(tables, HBaseTableStore)
+    keys = [mark + b"%03d" % number for number in range(100)]
+    try:
+        tables.write_as_files(SCRATCH, [Rows(pa.array(keys, pa.binary()), pa.array([mark] * 100, pa.binary()))])
+        found = sum(len(page) for page in tables.scan(SCRATCH, mark, mark + b"\xff"))
+    finally:
+        tables.delete_range(SCRATCH, mark, mark + b"\xff")
+    if found != len(keys):
+        raise StoreCorrupt("Rows that were loaded are not read", where=SCRATCH, got=f"{found}", expected=f"{len(keys)}")
+    return "rows staged, loaded by HBase's own tool and read"
 
 
 def _log(hub: Hub) -> str:

@@ -1,5 +1,6 @@
 """The doctor with a hub whose parts are all on real servers: all well, and then one after the other gone."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,22 @@ def test_doctor_tells_a_server_that_went_away_from_those_that_are_there(sftp: Sf
 
 @pytest.mark.hbase
 def test_doctor_examines_hbase(hbase: HBaseServer, tmp_path: Path) -> None:
-    """Each gateway, and a commit to a scratch table; a gateway that is gone is told while the other one works."""
-    options = hbase.options()
-    gateways = [*options.gateways, "127.0.0.1:1"]
-    lines = f"gateways = {gateways!r}\ntable_prefix = {options.table_prefix!r}\nconnect_seconds = 1\n"
-    small_hub(tmp_path / "hub", PRICES, settings=f'table_store = "hbase"\n[hbase]\n{lines}'.replace("'", '"'))
-    found = {each.part: each for each in examine(load(tmp_path / "hub"))}
-    assert found[f"HBase gateway {options.gateways[0]}"].state == "ok"
-    assert found["HBase gateway 127.0.0.1:1"].state == "failed"
-    assert [each.state for part, each in found.items() if part.startswith("tables")] == ["ok"]
+    """Each gateway, a commit to a scratch table, and rows loaded as files; a gateway that is gone is told while the other one
+    works, and so is a tool that is not there.
+    """
+    options = hbase.options_for_files(tmp_path / "staging")
+    lines = {
+        "gateways": [*options.gateways, "127.0.0.1:1"], "table_prefix": options.table_prefix, "connect_seconds": 1,
+        "hfile_staging": options.hfile_staging, "hbase_command": options.hbase_command,
+    }  # fmt: skip
+    settings = "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+    small_hub(tmp_path / "hub", PRICES, settings=f'table_store = "hbase"\n[hbase]\n{settings}')
+    found = list(examine(load(tmp_path / "hub")))
+    gateways = {each.part: each.state for each in found if each.part.startswith("HBase gateway")}
+    assert gateways == {f"HBase gateway {options.gateways[0]}": "ok", "HBase gateway 127.0.0.1:1": "failed"}
+    tables = {each.check: each.state for each in found if each.part.startswith("tables")}
+    assert tables == {"commit": "ok", "log": "ok", "HFiles": "ok"}
+    wrong = settings.replace(json.dumps(options.hbase_command), '["no-such-program"]')
+    small_hub(tmp_path / "other", PRICES, settings=f'table_store = "hbase"\n[hbase]\n{wrong}')
+    (files,) = (each for each in examine(load(tmp_path / "other")) if each.check == "HFiles")
+    assert (files.state, "hbase.hbase_command" in files.remedy) == ("failed", True)

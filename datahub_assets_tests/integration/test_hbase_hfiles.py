@@ -129,7 +129,10 @@ def test_staging_that_cannot_be_reached_is_said_and_gateways_are_used(
     store = HBaseTableStore(hbase.options_for_files(blocked / "staging", hfile_rows=MANY))
     with caplog.at_level(logging.WARNING):
         assert store.write(TABLE, [rows(numbered(MANY))]) == MANY
-    assert "hbase.hfile_staging cannot be reached" in caplog.text
+    assert "rows go through the gateways" in caplog.text
+    assert f"hbase.hfile_staging = {blocked}" in caplog.text
+    with pytest.raises(StoreUnavailable, match=r"staging folder cannot be reached"):
+        store.write_as_files(TABLE, [rows(numbered(1))])
     assert scanned(store, TABLE) == numbered(MANY)
 
 

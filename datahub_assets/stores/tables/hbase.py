@@ -77,11 +77,24 @@ class HBaseTableStore:
         """See ``TableStore.write``. Many rows go as files, where a staging folder is set and can be reached."""
         if self.options.hfile_staging:
             large = Large(batches, self.options.hfile_rows, self.options.hfile_bytes)
-            staging = self._staging(table) if large.found else None
-            if staging:
-                return self._write_files(table, large, staging)
+            if large.found:
+                try:
+                    staging = self._staging(table)
+                except StoreUnavailable as error:
+                    _LOG.warning("%s: rows go through the gateways; %s", table, error)
+                else:
+                    return self._write_files(table, large, staging)
             batches = large.all()
         return self._write_frames(table, batches)
+
+    def write_as_files(self, table: str, batches: Iterable[Rows | CellRows]) -> int:
+        """As ``write``, of a row at least, as files however few they are.
+
+        Raises:
+            StoreUnavailable: also when the staging folder cannot be reached.
+        """
+        staging = self._staging(table)
+        return self._write_files(table, Large(batches, 1, self.options.hfile_bytes), staging)
 
     def _write_files(self, table: str, large: Large, staging: Staging) -> int:
         first = first_row(large.first)
@@ -91,17 +104,21 @@ class HBaseTableStore:
         writer = HFileWriter(staging, self.options, self._form(table), lambda: self._region_starts(table))
         return writer.write(large.all(), max(timestamp for _, timestamp in cells.values()))
 
-    def _staging(self, table: str) -> Staging | None:
-        """Where files for HBase are staged; None where that cannot be reached now."""
+    def _staging(self, table: str) -> Staging:
+        """Where files for HBase are staged.
+
+        Raises:
+            StoreUnavailable: it cannot be reached now.
+        """
         place = str(self.options.hfile_staging)
         try:
             files = open_files(root_url(place, Path()), self._webhdfs)
             return Staging(files, self.options, self._name(table), self._patience, lambda row: self._has(table, row))
         except StoreUnavailable as error:
-            _LOG.warning(
-                "%s: rows go through the gateways, for hbase.hfile_staging cannot be reached: %s", table, error
-            )
-            return None
+            raise StoreUnavailable(
+                "HBase's staging folder cannot be reached", where=f"hbase.hfile_staging = {place}", got=str(error),
+                remedy="Is the folder there, and may the hub's user write into it?",
+            ) from error  # fmt: skip
 
     def _has(self, table: str, row: bytes) -> bool:
         return next(self.scan_keys(table, row, row + b"\0"), None) is not None
