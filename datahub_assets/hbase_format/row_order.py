@@ -12,6 +12,8 @@ from datahub_assets.hbase_format.arrays import blocks, single
 KEY = "key"
 _BLOCK_ROWS = 20_000
 _BLOCK_BYTES = 256 << 20
+_CELL_BYTES = 64
+"""What a file has for each cell beside key and value, and more."""
 
 
 def as_table(keys: pa.BinaryArray, columns: Mapping[bytes, pa.BinaryArray]) -> pa.Table:
@@ -54,8 +56,9 @@ def regions_of(table: pa.Table, starts: Sequence[bytes]) -> Iterator[pa.Table]:
 
 
 def families(table: pa.Table) -> Iterator[tuple[pa.BinaryArray, dict[bytes, dict[bytes, pa.BinaryArray]]]]:
-    """The rows block by block: keys, and columns by family and qualifier."""
-    for block in blocks(table, _BLOCK_ROWS, _BLOCK_BYTES):
+    """The rows block by block: keys, and columns by family and qualifier. In files each cell has the key and more."""
+    heads = table.num_columns * (table[KEY].nbytes // max(len(table), 1) + _CELL_BYTES)
+    for block in blocks(table, max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // heads)), _BLOCK_BYTES):
         found: dict[bytes, dict[bytes, pa.BinaryArray]] = {}
         for name in block.column_names[1:]:
             family, _, qualifier = bytes.fromhex(name).partition(b":")
