@@ -19,7 +19,7 @@ PROBLEM: dict[str, Any] = {
 }  # fmt: skip
 _EXAMPLE = {
     "type": "about:blank", "title": "No such column", "status": 400, "error": "NoSuchColumn",
-    "detail": "No such column in columns: got prise, expected price. [turn: the person who asks]", "what": "No such column",
+    "detail": "No such column in columns: got prise, expected price. [who acts: the person who asks]", "what": "No such column",
     "where": "columns", "got": "prise", "expected": "price", "turn": "the person who asks", "retry_helps": False,
     "sqlstate": "42703",
 }  # fmt: skip

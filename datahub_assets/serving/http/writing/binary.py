@@ -6,6 +6,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datahub_assets.serving.http.writing.canonical import canonical
 from datahub_assets.serving.http.writing.shaping import is_plain, regrouped, with_texts_for
 from datahub_assets.serving.http.writing.sink import Sink
 from datahub_assets.serving.refusals import TooLong
@@ -26,7 +27,7 @@ def arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, compression: str
         yield sink.taken()
         for table in regrouped(batches, schema, BATCH_ROWS):
             for batch in table.combine_chunks().to_batches():
-                writer.write_batch(batch)
+                writer.write_batch(canonical(batch))
             yield sink.taken()
     yield sink.taken()
 

@@ -135,7 +135,7 @@ def test_dataset_of_others_is_refused_as_one_that_does_not_exist(http_door: Http
     name = missing.removeprefix("/api/v1/datasets/")
     assert response.status_code == 404
     assert response.json()["detail"].replace(name, "?") == (
-        "No such dataset: got ?. GET /api/v1/datasets lists all. [turn: the person who asks]"
+        "No such dataset: got ?. GET /api/v1/datasets lists all. [who acts: the person who asks]"
     )
 
 
