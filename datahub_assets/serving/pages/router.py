@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from starlette.staticfiles import StaticFiles
 
 from datahub_assets.errors import QueryError
+from datahub_assets.history.log import Input
 from datahub_assets.serving.audit import Read
 from datahub_assets.serving.engine import Engine
 from datahub_assets.serving.http.problems import NoSuchThing
@@ -24,7 +25,7 @@ from datahub_assets.serving.pages.month import months
 from datahub_assets.serving.pages.profile import is_number
 from datahub_assets.serving.pages.remembered import Remembered
 from datahub_assets.serving.pages.rendering import STATIC, render
-from datahub_assets.serving.pages.view import View, views
+from datahub_assets.serving.pages.view import View, views, visible
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 PAGE = 50
@@ -85,6 +86,7 @@ def one_day(request: Request, view: Shown, day: date) -> Response:
     return _page(
         request, view, "day", day=day, fact=fact, commits=commits.commits(view, day=day),
         deliveries=commits.deliveries(view, day=day), rejects=_rejects(request, view, day),
+        inputs=_inputs(view, day),
         waits=dates.waits_for(view, [day]).get(day, ()) if fact.state is dates.DateState.MISSING else (),
     )  # fmt: skip
 
@@ -192,6 +194,12 @@ FORMATS = (
     ("JSON", "json"),
 )  # fmt: skip
 """Downloads: name, and the API's ``format``."""
+
+
+def _inputs(view: View, day: date) -> list[Input]:
+    """What a date of an extract was made from, as far as it exists for the person."""
+    made = view.made.get(day, [])
+    return [one for one in made[-1][1].inputs if visible(view.session, one.dataset)] if made else []
 
 
 def _rejects(request: Request, view: View, day: date | None = None) -> list[commits.Rejected] | None:

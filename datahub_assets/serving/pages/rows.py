@@ -38,7 +38,7 @@ def preview(view: View, day: date | None, *, column: str = "", text: str = "", s
     """Rows of one business date (bitemporal: rows that hold on it; None: any), in key order.
 
     Args:
-        column: with ``text``: only rows where this column reads so.
+        text: only rows where ``column`` (empty: any column) has this value.
         start: so many rows are passed over.
     """
     conditions, parameters = list[str](), list[object]()
@@ -47,9 +47,9 @@ def preview(view: View, day: date | None, *, column: str = "", text: str = "", s
         conditions.append(
             "valid_from <= $1 AND (valid_to IS NULL OR $1 < valid_to)" if view.is_bitemporal else "business_date = $1"
         )
-    if column in {c.name for c in view.relation.columns} and text:
+    if text:
         parameters.append(text)
-        conditions.append(f'CAST("{column}" AS VARCHAR) = ${len(parameters)}')
+        conditions.append(_reads_so(view, column, len(parameters)))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     order = ", ".join(f'"{name}"' for name in view.relation.key)
     sql = (
@@ -59,6 +59,14 @@ def preview(view: View, day: date | None, *, column: str = "", text: str = "", s
     with view.session.execute(sql, parameters) as answer:
         rows = answer.read_all()
     return Preview(day, rows.slice(0, PREVIEW_ROWS), rows.num_rows > PREVIEW_ROWS)
+
+
+def _reads_so(view: View, column: str, place: int) -> str:
+    """A column has the value of a parameter (14.5 is 14.5000); without a column any that the person reads does, as text."""
+    names = [each.name for each in view.relation.columns if not each.masked]
+    if column in names:
+        return f'"{column}" = ${place}'
+    return "(" + (" OR ".join(f'CAST("{name}" AS VARCHAR) = ${place}' for name in names) or "false") + ")"
 
 
 def versions(view: View, key: Mapping[str, str]) -> list[Version]:

@@ -127,7 +127,11 @@ def test_preview_is_in_key_order_and_says_whether_there_is_more(past: Served) ->
     assert preview(view, CORRECTED).rows.column("ticker").to_pylist() == ["A", "HIDDENB", "HIDDEND"]
     assert preview(view, None, column="ticker", text="A").rows.num_rows == 4
     assert preview(view, None, column="ticker", text="' OR 1=1 --").rows.num_rows == 0
-    assert preview(view, None, column='x" = 1 OR "y', text="A").rows.num_rows == 8
+    assert preview(view, None, column='x" = 1 OR "y', text="A").rows.num_rows == 4
+    assert preview(view, None, column="price", text="14.5").rows.num_rows == 1
+    assert preview(view, None, text="2013-01-02").rows.num_rows == 2
+    assert preview(seen(past, "bob", INSTRUMENTS), None, column="name", text=f"MASKED{HOSTILE}").rows.num_rows == 0
+    assert preview(seen(past, "bob", INSTRUMENTS), None, text=f"MASKED{HOSTILE}").rows.num_rows == 0
     names = preview(seen(past, "ann", INSTRUMENTS), D[1]).rows.column("name").to_pylist()
     assert names == [f"MASKED{HOSTILE}", "=HYPERLINK(1)"]
 

@@ -160,6 +160,18 @@ def test_page_tells_nothing_of_what_a_person_may_not_see(site: Listening, user: 
         assert not [word for word in unseen if word in told], path
 
 
+def test_date_of_an_extract_says_what_it_was_made_from(site: Listening) -> None:
+    """Its inputs with their dates; those that do not exist for the person are left out."""
+    path = f"/browse/{PRICED_MEMBERS}/days/{CORRECTED}"
+    told = {
+        user: {str(a["href"]) for tag, a in Elements(site.get(path, user=user).text).found if tag == "a"}
+        for user in ("ann", "bob")
+    }
+    assert {f"/browse/{PRICES}/days/{CORRECTED}", f"/browse/{MEMBERS}"} <= told["ann"]
+    assert told["ann"] - told["bob"] >= {f"/browse/{MEMBERS}"}
+    assert f"/browse/{PRICES}/days/{CORRECTED}" in told["bob"]
+
+
 def test_hidden_dataset_is_one_that_does_not_exist(site: Listening) -> None:
     """The same words, but for the name that was asked for."""
     for part in PARTS:
