@@ -10,7 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def test_killed_hub_ends_as_an_undisturbed_one_and_readers_see_whole_commits_onl
     kill_hubs(workers, undisturbed, tmp_path, KILLS, tally)
     assert tally.problems == []
     assert tally.kills == KILLS
-    assert set(tally.phases) == {VAULTING, STRUCTURING, PUBLISHING, PROJECTING}
+    assert {VAULTING, STRUCTURING, PUBLISHING} <= set(tally.phases)  # projecting is short: a thousand kills meet it
     assert tally.positions_read_again
     assert tally.projections_read
 
@@ -122,11 +122,12 @@ def test_thousand_kills_leave_no_trace(workers: Workers, undisturbed: dict[str, 
     try:
         kill_hubs(workers, undisturbed, tmp_path, SOAK_KILLS, tally)
     finally:
-        facts = {"machine": platform.platform(), "seconds": round(time.monotonic() - begun), **asdict(tally)}
+        facts = {"machine": platform.platform(), "seconds": round(time.monotonic() - begun), **vars(tally)}
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(json.dumps(facts, indent=1))
     assert tally.problems == []
     assert tally.kills == SOAK_KILLS
+    assert set(tally.phases) == {VAULTING, STRUCTURING, PUBLISHING, PROJECTING}
 
 
 def test_undisturbed_hub_has_taken_every_delivery(undisturbed: dict[str, Any]) -> None:
