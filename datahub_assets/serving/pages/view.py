@@ -1,9 +1,11 @@
 """One dataset as one person sees it at one moment, and what of the commit log's facts may be told to them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.history.log import Change
@@ -25,7 +27,7 @@ class View:
     rights: Rights
     moment: Moment
     now: datetime
-    """When it is judged what is late: the hub's time, or the known time of the position that was asked for."""
+    """When it is judged what is late: the hub's time, or the moment that was asked for."""
 
     @property
     def hub(self) -> Hub:
@@ -89,9 +91,22 @@ def view_of(session: Session, remembered: Remembered, dataset: str) -> View | No
     rights = session.rights(dataset)
     if rights is None:
         return None
-    moment, hub = session.moment(), session.engine.hub
-    now = hub.clock() if moment.asked is None or moment.known_at is None else moment.known_at
-    return View(session, remembered, dataset, rights, moment, now)
+    moment = session.moment()
+    return View(session, remembered, dataset, rights, moment, _judged_at(session.engine.hub, moment))
+
+
+def _judged_at(hub: Hub, moment: Moment) -> datetime:
+    """The instant that was asked for, of a day its end; of a cut or a position when it became known; never after now."""
+    now, zone, asked = hub.clock(), ZoneInfo(hub.settings.timezone), moment.asked
+    if asked is None:
+        return now
+    try:
+        instant = datetime.fromisoformat(asked)
+    except ValueError:
+        return moment.known_at or now
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", asked):
+        instant += timedelta(days=1)
+    return min(now, instant if instant.tzinfo else instant.replace(tzinfo=zone))
 
 
 def views(session: Session, remembered: Remembered) -> Iterator[View]:

@@ -49,6 +49,21 @@ def test_calendar_is_as_it_was_then(past: Served) -> None:
     assert set(dates(first, *SPAN)) == {ON_TIME}
 
 
+@pytest.mark.parametrize(
+    ("known_at", "missing"),
+    [
+        (MISSING.isoformat(), True), (f"{MISSING}T18:31:00Z", True), (f"{MISSING}T18:29:00Z", False),
+        (f"{MISSING}T12:00:00", False), ("before", True), ("#0", False),
+    ],
+)  # fmt: skip
+def test_what_was_late_is_judged_at_the_moment_that_is_asked_for(past: Served, known_at: str, missing: bool) -> None:
+    """On the evening of a day without a file it is missing, though nothing was committed since; half an hour of grace is
+    given. A cut or a position stands for when it became known.
+    """
+    found = dates(seen(past, "ann", PRICES, known_at), *SPAN)
+    assert (MISSING in found) == missing
+
+
 def test_freshness_is_by_business_date_and_calendar(past: Served) -> None:
     """The newest expected date is there and an older one is not: incomplete, whatever ran last."""
     found = freshness(seen(past, "ann", PRICES))
