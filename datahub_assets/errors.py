@@ -48,7 +48,7 @@ class DatahubError(Exception):
         text += "."
         if self.remedy:
             text += f" {self.remedy.rstrip('.')}."
-        text += f" [turn: {self.turn}]"
+        text += f" [who acts: {self.turn}]"
         return text + "".join(f"\n  - {problem}" for problem in self.problems)
 
     def facts(self) -> dict[str, str]:
@@ -74,9 +74,9 @@ def _rebuild(
 
 
 class DeclarationError(DatahubError):
-    """The catalogue, a setting or a command says something that cannot be: the data engineer's turn."""
+    """The catalogue, a setting or a command says something that cannot be: the turn of whoever wrote it."""
 
-    turn = "the data engineer who declares the dataset"
+    turn = "whoever wrote the catalogue, the settings or the command"
     exit_code = 2
 
 
@@ -111,7 +111,7 @@ class StoreRefused(StoreUnavailable):
 class StoreConflict(DatahubError):
     """Another writer committed first: nobody's fault, the work is redone."""
 
-    turn = "nobody: redo the work"
+    turn = "nobody: the work is redone"
     retry_helps = True
     exit_code = 6
 

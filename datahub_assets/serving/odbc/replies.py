@@ -130,7 +130,7 @@ def fault_of(error: DatahubError, severity: str = "ERROR") -> Fault:
     said = error.what + (f" in {where}" if where and not character else "")
     said += f": {error.got}" if error.got else ""
     details = [f"Expected {error.expected}." if error.expected else "", *error.problems]
-    hint = error.remedy or (f"Turn: {error.turn}." if not hasattr(error, "sqlstate") else None)
+    hint = error.remedy or (f"Who acts: {error.turn}." if not hasattr(error, "sqlstate") else None)
     state = getattr(error, "sqlstate", "58030" if isinstance(error, StoreUnavailable) else "58000")
     detail = "\n".join(filter(None, details)) or None
     return Fault(state, said, detail, hint, severity, int(character) if character.isdigit() else None)

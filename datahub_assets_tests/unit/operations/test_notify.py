@@ -99,7 +99,7 @@ def test_file_that_is_set_aside_is_told_with_its_reason(tmp_path: Path) -> None:
     (notice,) = notices(hub)
     assert notice.kind == "set aside"
     assert "the file is empty in px/prices_20130102.csv" in notice.text
-    assert "[turn: the provider]" in notice.text
+    assert "[who acts: the provider]" in notice.text
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_failed_run_is_told_with_what_its_step_said_and_a_link_to_it(
     (told,) = hook.documents
     assert (told["kind"], told["dataset"], told["title"]) == ("failed", PRICES, f"Run failed: {PRICES}")
     assert "Too many rejects in px/prices, prices_20130102.csv: got 2 of 2 rows" in told["text"]
-    assert "[turn: the provider]" in told["text"]
+    assert "[who acts: the provider]" in told["text"]
     assert told["link"] == f"http://127.0.0.1:3000/runs/{result.run_id}"
     assert box.mails[0]["Subject"] == f"[datahub] Run failed: {PRICES}"
 
@@ -160,7 +160,7 @@ def test_run_for_all_that_breaks_off_is_told_by_the_sensor(dagster: Dagster, hoo
     assert result.dagster_run.status in (DagsterRunStatus.FAILURE, DagsterRunStatus.STARTED)
     failed(dagster, result)
     assert [told["kind"] for told in hook.documents] == ["failed"]
-    assert "[turn: the operator of the store]" in hook.documents[0]["text"]
+    assert "[who acts: the operator of the store]" in hook.documents[0]["text"]
 
 
 def test_maintenance_that_a_store_refused_is_a_failed_run(dagster: Dagster) -> None:

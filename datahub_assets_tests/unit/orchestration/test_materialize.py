@@ -101,7 +101,7 @@ def test_range_with_a_hole_names_the_file_that_is_missing_and_is_not_tried_again
     folder = dagster.hub.settings.landing / "px"
     assert facts["expected"] == f"{folder / 'prices_20130103.csv'}, {folder / 'prices_20130107.csv'}"
     assert facts["where"] == "px/prices 2013-01-03, 2013-01-07"
-    assert "[turn: the provider]" in text
+    assert "[who acts: the provider]" in text
     assert dagster.records.materializations(raw(PRICES)) == Counter([str(D[0]), str(D[2])])
     assert dagster.records.materializations(structured(PRICES)) == Counter()
 

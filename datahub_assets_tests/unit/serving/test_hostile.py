@@ -185,7 +185,7 @@ def test_relation_of_others_is_refused_as_one_that_does_not_exist(served: Served
         served.rows("bob", sql)
     assert (
         str(refused.value).replace(name, "?")
-        == "No such relation: got ?. SHOW TABLES lists all. [turn: the person who asks]"
+        == "No such relation: got ?. SHOW TABLES lists all. [who acts: the person who asks]"
     )
 
 

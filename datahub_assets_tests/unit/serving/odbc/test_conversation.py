@@ -455,4 +455,4 @@ def test_fault_of_a_store_has_a_sqlstate() -> None:
     from datahub_assets.errors import StoreUnavailable
 
     fault = replies.fault_of(StoreUnavailable("HBase does not answer", where="px.prices"))
-    assert (fault.sqlstate, fault.hint) == ("58030", "Turn: the operator of the store.")
+    assert (fault.sqlstate, fault.hint) == ("58030", "Who acts: the operator of the store.")
