@@ -133,8 +133,11 @@ class Processes:
 class Standalone:
     """One HBase in one JVM, with Thrift gateways."""
 
-    def __init__(self, folder: Path, owner: int | None = None, *, heap_mb: int = 768) -> None:
-        """Use the folder: its data, if it has any, are kept. ``owner``: a process with which all servers end."""
+    def __init__(self, folder: Path, owner: int | None = None, *, heap_mb: int = 1536) -> None:
+        """Use the folder: its data, if it has any, are kept. ``owner``: a process with which all servers end.
+
+        The tests' 500 regions fill 768 MB: collecting garbage then takes so long that its session ends and HBase with it.
+        """
         self.processes = Processes(folder, owner)
         self._heap_mb = heap_mb
         zookeeper, master, region_server = free_ports(3)
@@ -176,6 +179,8 @@ def site(folder: Path, zookeeper: int) -> dict[str, object]:
         "hbase.master.hostname": "localhost", "hbase.regionserver.hostname": "localhost",
         "hbase.master.info.port": -1, "hbase.regionserver.info.port": -1, "hbase.client.pause": 20,
         "hbase.hregion.memstore.mslab.chunksize": 512 << 10, "hbase.hregion.memstore.mslab.max.allocation": 256 << 10,
+        "hbase.hregion.memstore.chunkpool.maxsize": 0, "hfile.block.cache.size": 0.2,
+        "hbase.regionserver.global.memstore.size": 0.3,
     }  # fmt: skip
 
 
