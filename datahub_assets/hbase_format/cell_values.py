@@ -39,7 +39,7 @@ def encode_values(type_: LogicalType, array: pa.Array) -> pa.BinaryArray:
         return array.cast(pa.binary())
     nulls = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
     if type_.kind is Kind.DECIMAL:
-        return _decimals(type_.scale, _plain(type_.kind, array, "(2,)u8"), nulls)
+        return _decimals(type_.scale, _plain(type_.kind, array, "u8", (2,)), nulls)
     if type_.kind is Kind.BOOLEAN:
         values = _plain(type_.kind, array, "u1") * np.uint8(0xFF)
     elif type_.kind is Kind.DATE:
@@ -91,9 +91,9 @@ def decode_values(
     return decode_column(type_, numbers, nulls)
 
 
-def _plain(kind: Kind, array: pa.Array, dtype: str) -> Values:
+def _plain(kind: Kind, array: pa.Array, dtype: str, each: tuple[int, ...] = ()) -> Values:
     """The values as numbers; nulls are zeros."""
-    into = np.zeros(len(array), dtype)
+    into = np.zeros((len(array), *each), dtype)
     encode_column(kind, array, into)
     return into
 

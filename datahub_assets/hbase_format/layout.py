@@ -9,11 +9,13 @@ from datahub_assets.hbase_format.header import FIELDS
 from datahub_assets.schema.contract import Column, Contract
 from datahub_assets.schema.types import Kind
 
-FIXED: dict[Kind, str] = {
-    Kind.INT32: ">i4", Kind.INT64: ">i8", Kind.FLOAT64: ">f8", Kind.DECIMAL: "(2,)>u8",
-    Kind.BOOLEAN: "u1", Kind.DATE: ">i4", Kind.TIMESTAMP: ">i8",
+# no shape as text, "(2,)>u8": numpy takes that apart with Python's parser, which fails now and then where threads use it at
+# once (CPython 3.11: "AST constructor recursion depth mismatch")
+FIXED: dict[Kind, tuple[str, tuple[int, ...]]] = {
+    Kind.INT32: (">i4", ()), Kind.INT64: (">i8", ()), Kind.FLOAT64: (">f8", ()), Kind.DECIMAL: (">u8", (2,)),
+    Kind.BOOLEAN: ("u1", ()), Kind.DATE: (">i4", ()), Kind.TIMESTAMP: (">i8", ()),
 }  # fmt: skip
-"""numpy's name of the bytes of a value, for every kind but text. Decimal: upper and lower half of 16 bytes."""
+"""numpy's name and shape of the bytes of a value, for every kind but text. Decimal: upper and lower half of 16 bytes."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Layout:
         fields: list[Any] = [*FIELDS]
         if columns:
             fields.append(("nulls", "u1", ((len(columns) + 7) // 8,)))
-        fields += [(f"c{c.id}", FIXED[c.type.kind]) for c in columns if c.type.kind is not Kind.TEXT]
+        fields += [(f"c{c.id}", *FIXED[c.type.kind]) for c in columns if c.type.kind is not Kind.TEXT]
         if texts:
             fields.append(("lengths", ">u4", (len(texts),)))
         places = ({id_: place for place, id_ in enumerate(ids)} for ids in (texts, [column.id for column in columns]))

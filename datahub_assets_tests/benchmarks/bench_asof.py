@@ -137,7 +137,7 @@ def main() -> None:
     """Measures, prints and saves."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--pairs", type=int, default=21)
     parser.add_argument("--quick", action="store_true", help="2,000 rows, three pairs")
     options = parser.parse_args()
     rows, pairs = (2_000, 3) if options.quick else (options.rows, options.pairs)
