@@ -2,8 +2,11 @@
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from datahub_assets.errors import DeclarationError
 
 KEY_BYTES = 32
 
@@ -30,10 +33,22 @@ class HttpOptions:
 
 
 def key_at(path: Path) -> bytes:
-    """The key that the file holds; made at the first start, so that a sign-in outlives the server's restart."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    """The key that the file holds; made at the first start, so that a sign-in outlives the server's restart.
+
+    Raises:
+        DeclarationError: the file holds no key.
+    """
+    if not path.exists():
+        made = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))
-    except FileExistsError:
-        pass
-    return path.read_bytes()
+        with suppress(FileExistsError):  # of two who start at once the first one's is the key
+            os.link(made, path)
+        made.unlink()
+    key = path.read_bytes()
+    if len(key) < KEY_BYTES:
+        raise DeclarationError(
+            "Not a key", where=str(path), got=f"{len(key)} bytes", expected=f"{KEY_BYTES} random bytes",
+            remedy="Remove the file: the next start makes one",
+        )  # fmt: skip
+    return key

@@ -1,8 +1,11 @@
 """uvicorn around the application: where it listens, TLS, and an end that answers what was begun."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,15 @@ class Address:
     stop_seconds: int = 30
 
 
+class _Uvicorn(uvicorn.Server):
+    """uvicorn that leaves signals alone: its own way ends the process by the signal, before the audit log is written."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing."""
+        yield
+
+
 class Server:
     """One server. ``port``: where it listens, from its making on."""
 
@@ -41,7 +53,7 @@ class Server:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         self._socket = socket.create_server((address.host, address.port), family=family, backlog=256)
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(
+        self._server = _Uvicorn(
             uvicorn.Config(
                 app, log_level="warning", access_log=False, lifespan="off", proxy_headers=False, server_header=False,
                 ssl_certfile=address.certificate, ssl_keyfile=address.key, limit_concurrency=address.connections,
@@ -59,6 +71,9 @@ class Server:
 
     async def _serve(self, started: Callable[[], None]) -> None:
         to_thread.current_default_thread_limiter().total_tokens = self._threads
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self._server.handle_exit, number, None)
         serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not serving.done():
             await asyncio.sleep(0.01)
