@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from datahub_assets.catalogue.loading import DEMO_FOLDER
+from datahub_assets.catalogue.refusals import refusals
 from datahub_assets.errors import DeclarationError
 from datahub_assets.stores.landing_places import ON_ROOT, place_problems, place_url
 from datahub_assets.stores.roots import root_problems, root_url
@@ -272,7 +273,7 @@ def load(home: Path | None = None) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise DeclarationError("Settings file not TOML", where=str(home), got=str(error)) from error
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
+        problems = [f"{'.'.join(map(str, where))}: {text}" for where, text in refusals(error, None)]
         raise DeclarationError(
             "Impossible settings", where=SETTINGS_FILE + " or DATAHUB_… variables", problems=problems
         ) from error

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from datahub_assets.catalogue import calendars, extract_sql
 from datahub_assets.catalogue.models import Dataset, ExtractDataset, StructuredDataset
+from datahub_assets.catalogue.refusals import refusals
 from datahub_assets.errors import DeclarationError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -190,18 +191,9 @@ def _read(path: Path, name: str, problems: list[Problem]) -> StructuredDataset |
     try:
         return _DATASET.validate_python(document)
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            where = tuple(part for part in item["loc"] if part not in ("structured", "extract"))
-            message = item["msg"].removeprefix("Value error, ")
-            for text in message.split("; "):
-                problems.append(
-                    Problem(name, _line(path, where), ".".join(map(str, where)), _plain(item["type"], text))
-                )
+        for where, text in refusals(error, document):
+            problems.append(Problem(name, _line(path, where), ".".join(map(str, where)), text))
         return None
-
-
-def _plain(kind: str, message: str) -> str:
-    return {"extra_forbidden": "unknown field", "missing": "required and missing"}.get(kind, message)
 
 
 def _line(path: Path, where: tuple[int | str, ...]) -> int | None:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from datahub_assets.catalogue.refusals import refusals
 from datahub_assets.errors import DatahubError, DeclarationError
 from datahub_assets.operations.hub import Hub
 from datahub_assets.serving.access import Access, unknown_names
@@ -151,10 +152,7 @@ def _checked(path: Path, document: object) -> Access:
     try:
         return Access.model_validate({} if document is None else document)
     except ValidationError as error:
-        found = [
-            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False, include_input=False)
-        ]
+        found = [f"{'.'.join(map(str, where))}: {text}" for where, text in refusals(error, document, secret=True)]
         raise _wrong(path, found) from error
 
 
