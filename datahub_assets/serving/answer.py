@@ -182,6 +182,7 @@ _BY_PREFIX: tuple[tuple[str, type[Refused], str], ...] = (
     ("Not implemented Error", refusals.NotSupported, "Not supported"),
 )
 _BINDER: tuple[tuple[str, type[Refused], str], ...] = (
+    ("term out of range", refusals.NoSuchPlace, "No such column in GROUP BY or ORDER BY"),
     ("Referenced table", refusals.NoSuchColumn, "No such table in FROM"),
     ("Referenced column", refusals.NoSuchColumn, "No such column"),
     ("does not have a column", refusals.NoSuchColumn, "No such column"),

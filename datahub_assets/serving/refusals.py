@@ -46,6 +46,12 @@ class NoSuchColumn(Refused):
     sqlstate = "42703"
 
 
+class NoSuchPlace(Refused):
+    """GROUP BY or ORDER BY of a column by a number that no column has."""
+
+    sqlstate = "42P10"
+
+
 class NoSuchFunction(Refused):
     """No function of that name may be used, or none takes these arguments."""
 

@@ -128,6 +128,8 @@ def _refusal(found: Node) -> NotSql | NotAllowed:
     message = str(found["error_message"])
     if found.get("error_type") == "not implemented" and "Only SELECT" in message:
         return NotAllowed("Not a query", expected="SELECT, WITH, VALUES, FROM, TABLE, DESCRIBE, SHOW TABLES or EXPLAIN")
+    if message.lower().endswith('at or near "into"'):
+        return NotAllowed("Not a query", got="SELECT INTO", expected="statements that only read")
     place = int(found["position"]) + 1 if str(found.get("position", "")).isdigit() else None
     return NotSql("Not SQL", where=f"character {place}" if place else None, got=message.splitlines()[0])
 

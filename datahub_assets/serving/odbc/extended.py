@@ -7,6 +7,7 @@ from datahub_assets.serving.odbc.arguments import arguments, oid_of_name, type_n
 from datahub_assets.serving.odbc.command_text import command
 from datahub_assets.serving.odbc.performing import Performing
 from datahub_assets.serving.odbc.portals import NameTaken, Portal, Statement, StatementNameTaken
+from datahub_assets.serving.odbc.spelling import as_postgresql_reads
 from datahub_assets.serving.odbc.state import ConnectionState
 from datahub_assets.serving.odbc.tokens import statements
 from datahub_assets.serving.odbc.types import UNKNOWN, columns_of
@@ -84,7 +85,7 @@ class Extended:
             case commands.Select(sql) | commands.Declare(_, sql):
                 self._performing.require(statement.command)
                 self._state.runs(None)
-                description = self._state.session.describe(sql, type_names(statement.types))
+                description = self._state.session.describe(as_postgresql_reads(sql), type_names(statement.types))
                 is_query = isinstance(statement.command, commands.Select)
                 columns = columns_of(description.schema) if is_query else []
                 statement.description = description

@@ -11,10 +11,11 @@ from datahub_assets.serving.odbc.arguments import oid_of_name
 from datahub_assets.serving.odbc.command_text import command
 from datahub_assets.serving.odbc.commands import Command
 from datahub_assets.serving.odbc.portals import NameTaken, Portal, Statement, StatementNameTaken
+from datahub_assets.serving.odbc.spelling import as_postgresql_reads
 from datahub_assets.serving.odbc.state import ConnectionState
 from datahub_assets.serving.odbc.transaction import NoTransaction
 from datahub_assets.serving.odbc.types import columns_of
-from datahub_assets.serving.odbc.variables import KNOWN_AT
+from datahub_assets.serving.odbc.variables import KNOWN_AT, spelled
 from datahub_assets.serving.refusals import NotSql, NotSupported, WrongParameters
 
 _IN_FAILED = (commands.End, commands.Savepoint)
@@ -104,7 +105,7 @@ class Performing:
 
     def _executed(self, sql: str, arguments: Sequence[Any]) -> Answer:
         self._state.runs(None)
-        answer = self._state.session.execute(sql, arguments)
+        answer = self._state.session.execute(as_postgresql_reads(sql), arguments)
         self._state.position = answer.moment.position
         try:
             self._state.runs(answer)
@@ -141,7 +142,7 @@ class Performing:
             return self._told(pa.table(columns))
         if name.startswith("datahub."):
             return self._state.session.execute(f"SHOW {name}")
-        return self._told(pa.table({name: [self._state.variables.get(name)]}))
+        return self._told(pa.table({spelled(name): [self._state.variables.get(name)]}))
 
     def _told(self, table: pa.Table) -> Answer:
         return Answer("SHOW", self._state.session.moment(), table.schema, iter(table.to_batches()))

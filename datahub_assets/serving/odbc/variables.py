@@ -118,6 +118,11 @@ _CHECKS: Mapping[str, Callable[[str], str]] = {
 }  # fmt: skip
 
 
+def spelled(name: str) -> str:
+    """A setting's name as PostgreSQL writes it."""
+    return _SPELLED.get(name.lower(), name)
+
+
 @dataclass
 class Variables:
     """The values, by name in lower case. ``defaults``: those of the start-up message, which RESET gives back."""
@@ -181,7 +186,7 @@ class Variables:
     def all(self) -> Iterator[tuple[str, str]]:
         """All settings, by name."""
         known = {**_TAKEN, **_FIXED, **self.defaults, **self.values}
-        yield from sorted((_SPELLED.get(name, name), value) for name, value in known.items())
+        yield from sorted((spelled(name), value) for name, value in known.items())
 
     def _checked(self, name: str, value: str) -> str:
         if name in _FIXED:

@@ -21,6 +21,20 @@ SAME = [
     "PREPARE p (numeric) AS SELECT count(*) FROM px.prices WHERE price > $1; EXECUTE p (20.5); DEALLOCATE p",
     "BEGIN; SELECT nothing; SELECT 1; COMMIT", "SET nothing = 1",
     "SHOW nothing", "ROLLBACK", "SELECT 1 FROM", "FETCH 1 FROM nothing",
+    "SELECT 1, 'x', 'x'::text, 1::int, CASE WHEN true THEN 1 END, CASE WHEN true THEN 1 ELSE length('x') END, EXISTS "
+    "(SELECT 1), (SELECT max(price) FROM px.prices), coalesce(1, 2), nullif(1, 2), ARRAY[1, 2], ARRAY (SELECT 1), 1 + 1, "
+    "NOT true, NULL IS NULL, date '2024-02-29', CAST(CASE WHEN true THEN 1 END AS bigint), trim('x'), "
+    "(current_schemas(true))[1], count(*) over ()",
+    'SELECT 1 AS Two, 2 Three, 3 AS "Four", TICKER FROM px.prices AT WHERE AT.price > 30 ORDER BY ticker LIMIT 1',
+    "SELECT x.* FROM (SELECT 1, count(*) FROM px.prices) x",
+    "SELECT format('%s.%I: %L%%', 'a', 'order', 'it''s'), substring('abc123' FROM '[0-9]+'), substring('abc123' FROM "
+    "'c([0-9])'), substring('abc' FROM 'x'), quote_ident('select'), quote_ident('plain'), quote_ident('Upper')",
+    "SELECT typname, typreceive, typreceive::oid, typelem, typtype FROM pg_type WHERE typname IN ('int4', '_text', 'name', "
+    "'regclass') ORDER BY 1",
+    "SELECT t.typname, p.oid, p.proname FROM pg_type t JOIN pg_proc p ON p.oid = t.typreceive WHERE t.oid IN (23, 25, 1009, "
+    "1700) ORDER BY 1",
+    "SELECT format_type(NULL, NULL), format_type(0, NULL), format_type(1700, 1179654)",
+    "SHOW DateStyle", "SELECT ticker FROM px.prices GROUP BY 3",
     "SAVEPOINT s", "SET TimeZone = 'Europe/Paris'; SELECT timestamptz '2024-07-01 12:00:00+00' AS t",
 ]  # fmt: skip
 LOOKS = [

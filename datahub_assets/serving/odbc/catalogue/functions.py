@@ -7,6 +7,7 @@ catalogue as the person sees it. What a server's operator would ask has an answe
 from collections.abc import Mapping
 
 from datahub_assets.serving.odbc import types
+from datahub_assets.serving.odbc.catalogue.procedures import PROCEDURES
 from datahub_assets.serving.odbc.catalogue.type_rows import sql_name, type_rows
 from datahub_assets.serving.odbc.variables import SERVER_VERSION
 
@@ -21,24 +22,44 @@ _PRIVILEGES = (
 _NULLS = {
     1: "pg_get_viewdef pg_get_ruledef pg_get_triggerdef pg_get_functiondef pg_get_function_result pg_get_partkeydef "
        "pg_get_function_arguments pg_get_function_identity_arguments pg_get_statisticsobjdef pg_advisory_lock "
-       "pg_advisory_unlock pg_tablespace_location shobj_description pg_get_statisticsobjdef_columns pg_get_serial_sequence "
-       "pg_stat_get_numscans to_regproc to_regrole pg_conf_load_time",
+       "pg_advisory_unlock shobj_description pg_get_statisticsobjdef_columns pg_get_serial_sequence "
+       "to_regproc to_regrole pg_conf_load_time",
     0: "pg_advisory_unlock_all inet_server_addr inet_server_port inet_client_addr inet_client_port pg_last_wal_receive_lsn",
 }  # fmt: skip
 _NOTHING_MORE = "a, b := NULL, c := NULL, d := NULL"
-_FALSE = "pg_is_in_recovery pg_is_other_temp_schema pg_relation_is_publishable pg_is_wal_replay_paused"
+_FALSE = "pg_is_other_temp_schema pg_relation_is_publishable"
 _SIZES = "pg_relation_size pg_total_relation_size pg_table_size pg_indexes_size pg_database_size pg_tablespace_size"
+_COUNTS = "pg_stat_get_numscans"
+
+
+RESERVED = """
+    all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create cross
+    current_catalog current_date current_role current_time current_timestamp current_user default deferrable desc
+    distinct do else end except false fetch for foreign from full grant group having in initially inner intersect
+    into is join lateral leading left like limit localtime localtimestamp natural not null offset on only or order
+    outer placing primary references returning right select session_user some symmetric table then to trailing true
+    union unique user using values variadic when where window with
+"""
+"""Words that are no names without quotes."""
 
 
 def _format_type() -> str:
-    names = {int(str(row["oid"])): sql_name(str(row["typname"]).removeprefix("_")) + ("[]" if row["typelem"] else "")
-             for row in type_rows()}  # fmt: skip
+    names = {}
+    for row in type_rows():
+        name = str(row["typname"])
+        names[int(str(row["oid"]))] = sql_name(name.removeprefix("_")) + ("[]" if name.startswith("_") else "")
     whens = " ".join(f"WHEN {oid} THEN '{name}'" for oid, name in sorted(names.items()))
     precise = (
         f"WHEN {types.NUMERIC.oid} THEN CASE WHEN coalesce(m, -1) < 4 THEN 'numeric' ELSE "
         "'numeric(' || (((m - 4) >> 16) & 65535) || ',' || ((m - 4) & 65535) || ')' END"
     )
-    return f"CREATE MACRO format_type(o, m := NULL) AS CASE CAST(o AS BIGINT) {precise} {whens} ELSE '???' END"
+    otherwise = "WHEN 0 THEN '-' ELSE CASE WHEN o IS NOT NULL THEN '???' END"
+    return f"CREATE MACRO format_type(o, m := NULL) AS CASE CAST(o AS BIGINT) {precise} {whens} {otherwise} END"
+
+
+def _numbers_of_procedures() -> str:
+    entries = ", ".join(f"'{name}': {number}" for number, name in PROCEDURES)
+    return f"CREATE MACRO dh_procedure(n) AS CAST(coalesce((MAP {{{entries}}})[n], 0) AS UINTEGER)"
 
 
 _TO_CHAR = """CREATE MACRO to_char(v, f) AS CASE WHEN typeof(v) IN ('DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE') THEN
@@ -60,7 +81,8 @@ def macros() -> Mapping[str, str]:
         "pg_size_pretty": "CREATE MACRO pg_size_pretty(a) AS CAST(a AS VARCHAR) || ' bytes'",
         "pg_my_temp_schema": "CREATE MACRO pg_my_temp_schema() AS CAST(0 AS UINTEGER)",
         "txid_current": "CREATE MACRO txid_current() AS CAST(0 AS BIGINT)",
-        "quote_ident": "CREATE MACRO quote_ident(a) AS CASE WHEN regexp_full_match(a, '[a-z_][a-z0-9_$]*') THEN a "
+        "quote_ident": "CREATE MACRO quote_ident(a) AS CASE WHEN regexp_full_match(a, '[a-z_][a-z0-9_$]*') "
+                       f"AND a NOT IN ({', '.join(repr(word) for word in RESERVED.split())}) THEN a "
                        "ELSE '\"' || replace(a, '\"', '\"\"') || '\"' END",
         "quote_literal": "CREATE MACRO quote_literal(a) AS '''' || replace(CAST(a AS VARCHAR), '''', '''''') || ''''",
         "array_remove": "CREATE MACRO array_remove(a, b) AS list_filter(a, lambda x: x IS DISTINCT FROM b)",
@@ -72,15 +94,23 @@ def macros() -> Mapping[str, str]:
         "array_lower": "CREATE MACRO array_lower(a, b) AS CASE WHEN len(a) > 0 THEN 1 END",
         "dh_series": "CREATE MACRO dh_series(a, b) AS range(a, least(b, a + 9999) + 1)",
         "dh_vector_item": "CREATE MACRO dh_vector_item(a, i) AS CAST(a[i + 1] AS SMALLINT)",
+        "dh_vector_items": "CREATE MACRO dh_vector_items(a, i, j) AS a[i + 1 : j + 1]",
+        "dh_procedure": _numbers_of_procedures(),
+        "pg_tablespace_location": "CREATE MACRO pg_tablespace_location(a) AS ''",
         "dh_expanded": "CREATE MACRO dh_expanded(a) AS list_transform(a, lambda x, n: {'x': CAST(x AS SMALLINT), "
                        "'n': CAST(n AS INTEGER)})",
         "to_char": " ".join(_TO_CHAR.split("\n")),
         "pg_postmaster_start_time": "CREATE MACRO pg_postmaster_start_time() AS CAST(NULL AS TIMESTAMPTZ)",
     }  # fmt: skip
-    for names, value in ((_VISIBLE, "true"), (_PRIVILEGES, "true"), (_FALSE, "false"), (_SIZES, "CAST(0 AS BIGINT)")):
+    for names, value in (
+        (_VISIBLE, "true"),
+        (_PRIVILEGES, "true"),
+        (_FALSE, "false"),
+        (f"{_SIZES} {_COUNTS}", "CAST(0 AS BIGINT)"),
+    ):
         found |= {name: f"CREATE MACRO {name}({_NOTHING_MORE}) AS {value}" for name in names.split()}
     found |= {
-        "pg_is_in_recovery": "CREATE MACRO pg_is_in_recovery() AS false",
+        **{name: f"CREATE MACRO {name}() AS false" for name in ("pg_is_in_recovery", "pg_is_wal_replay_paused")},
         **{name: f"CREATE MACRO {name}({_NOTHING_MORE}) AS CAST(NULL AS VARCHAR)" for name in _NULLS[1].split()},
         **{name: f"CREATE MACRO {name}() AS CAST(NULL AS VARCHAR)" for name in _NULLS[0].split()},
     }

@@ -6,12 +6,14 @@ gate sees the result, so nothing here can open what it closes.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import lru_cache
 
 from datahub_assets.serving.odbc.arguments import array_items, untyped
+from datahub_assets.serving.odbc.catalogue.declared import PG, RELATIONS
 from datahub_assets.serving.odbc.catalogue.functions import LOOKUPS
+from datahub_assets.serving.odbc.catalogue.naming import name_columns
 from datahub_assets.serving.odbc.state import state_of
 from datahub_assets.serving.refusals import WrongValue
 from datahub_assets.serving.session import Session
@@ -43,7 +45,8 @@ EXACT_ENOUGH = "DECIMAL(38,10)"
 
 def rewrite(session: Session, statement: Node) -> None:
     """The statement says for the engine what it says for PostgreSQL."""
-    _name_columns(statement)
+    name_columns(statement)
+    numbers = _numbers(statement)
     for field, node in reversed(list(nodes(statement))):  # parts before what they are parts of
         match node.get("class") or node.get("type"):
             case "CAST":
@@ -51,7 +54,7 @@ def rewrite(session: Session, statement: Node) -> None:
             case "FUNCTION":
                 _function(session, field, node)
             case "COLUMN_REF":
-                _word(session, node)
+                _word(session, node, numbers)
             case "COLLATE" if "default" in str(node.get("collation")) or "pg_catalog" in str(node.get("collation")):
                 _become(node, node["child"])
             case "COMPARISON":
@@ -61,6 +64,8 @@ def rewrite(session: Session, statement: Node) -> None:
                 _days(node, "input", "lower", "upper")
             case "OPERATOR" if node["type"] == "ARRAY_EXTRACT" and _is_vector(node["children"][0]):
                 _become(node, _call("dh_vector_item", *node["children"]))
+            case "OPERATOR" if node["type"] == "ARRAY_SLICE" and _is_vector(node["children"][0]):
+                _become(node, _call("dh_vector_items", *node["children"]))
             case "TABLE_FUNCTION":
                 _table_function(node)
 
@@ -75,6 +80,8 @@ def _cast(node: Node) -> None:
     name = str(kind["type_name"]).lower()
     if name in _REG:
         _become(node, _regged(_REG[name], node["child"]))
+    elif name in {"oid", "uinteger"} and _is_procedure(node["child"]):
+        _become(node, _call("dh_procedure", node["child"]))
     elif name in _TYPES:
         node["type_expr"] = deepcopy(_type(_TYPES[name]))
     elif name in {"numeric", "decimal"} and not kind.get("children"):
@@ -129,12 +136,17 @@ def _list(text: str) -> Node:
 
 
 def _compared(node: Node) -> None:
-    """A function compared with the number 0 is compared with none."""
+    """A function's name compared with a number, or with a column of numbers, is the function's number."""
     for side, other in (("left", "right"), ("right", "left")):
-        names = node[side].get("column_names") or [""]
         value = constant_of(node[other])
-        if names[-1].lower() in _PROCEDURES and (value.get("kind"), value.get("text")) == ("INTEGER", "0"):
-            node[other] = literal("STRING", "-")
+        if not _is_procedure(node[side]):
+            continue
+        if value.get("kind") == "INTEGER" or str((node[other].get("column_names") or [""])[-1]).lower() == "oid":
+            node[side] = _call("dh_procedure", node[side])
+
+
+def _is_procedure(node: Node) -> bool:
+    return node.get("class") == "COLUMN_REF" and str(node["column_names"][-1]).lower() in _PROCEDURES
 
 
 def _days(node: Node, *sides: str) -> None:
@@ -170,10 +182,36 @@ def _function(session: Session, field: str, node: Node) -> None:
         _become(node, literal("INTEGER", "0"))
     elif (name, len(arguments)) in LOOKUPS:
         _become(node, _expanded(name, *arguments))
+    elif name == "format" and "%" in str(constant_of(arguments[0]).get("text", "") if arguments else ""):
+        _become(node, _formatted(str(constant_of(arguments[0])["text"]), arguments[1:]))
+    elif name == "substring" and len(arguments) == 2 and constant_of(arguments[1]).get("kind") == "STRING":
+        _become(node, _matched(str(constant_of(arguments[1])["text"]), *arguments))
     elif name == "generate_series" and len(arguments) == 2 and field != "function":
         _become(node, _call("unnest", _call("dh_series", *arguments)))
     elif name == "unnest" and field == "select_list" and constant_of(arguments[0]).get("text", "").startswith("{"):
         node["arguments"][0]["expression"] = _list(str(constant_of(arguments[0])["text"]))
+
+
+def _formatted(text: str, arguments: list[Node]) -> Node:
+    """``format`` with PostgreSQL's marks: %s a text, %I a name, %L a constant."""
+    waiting = iter(arguments)
+    pieces: list[Node] = [literal("STRING", "")]
+    for part in re.split(r"(%[sIL%])", text):
+        if part in {"%s", "%I", "%L"}:
+            argument = next(waiting, None)
+            if argument is None:
+                raise WrongValue("Too few values for format", got=text)
+            template = {"%s": "$1", "%I": "quote_ident(CAST($1 AS VARCHAR))", "%L": "quote_literal($1)"}[part]
+            pieces.append(_filled(template, (argument,)))
+        elif part:
+            pieces.append(literal("STRING", "%" if part == "%%" else part))
+    return _call("concat", *pieces)
+
+
+def _matched(pattern: str, *arguments: Node) -> Node:
+    """``substring(text FROM pattern)``: the part in parentheses, or all that matches; null where nothing does."""
+    group = 1 if re.search(r"(?<!\\)\((?!\?)", pattern) else 0
+    return _filled(f"CASE WHEN regexp_matches($1, $2) THEN regexp_extract($1, $2, {group}) END", arguments)
 
 
 def _schema(name: str) -> Node:
@@ -195,10 +233,13 @@ def _setting(session: Session, node: Node, name: str, arguments: list[Node]) -> 
     _become(node, literal("STRING", state.variables.get(str(asked))))
 
 
-def _word(session: Session, node: Node) -> None:
+def _word(session: Session, node: Node, numbers: Mapping[str, int]) -> None:
     """Words that are functions without parentheses."""
     if node["column_names"][-1].lower() in _SYSTEM_COLUMNS:
-        _become(node, literal("INTEGER", "0"), node["column_names"][-1].lower())
+        number = (
+            numbers.get(node["column_names"][0].lower(), 0) if node["column_names"][-1].lower() == "tableoid" else 0
+        )
+        _become(node, literal("INTEGER", str(number)), node["column_names"][-1].lower())
     if node.get("class") != "COLUMN_REF" or len(node["column_names"]) != 1:
         return
     said = {
@@ -207,6 +248,16 @@ def _word(session: Session, node: Node) -> None:
     }.get(node["column_names"][0].lower())  # fmt: skip
     if said is not None and node.get("query_location_length", 0) == len(node["column_names"][0]):
         _become(node, literal("STRING", said), node["column_names"][0].lower())
+
+
+def _numbers(statement: Node) -> Mapping[str, int]:
+    """The numbers of catalogue relations by the names that the statement gives them: what ``tableoid`` says."""
+    found = {}
+    for _, node in nodes(statement):
+        if node.get("type") == "BASE_TABLE" and (PG, str(node["table_name"]).lower()) in RELATIONS:
+            declared = RELATIONS[PG, str(node["table_name"]).lower()]
+            found[str(node.get("alias") or node["table_name"]).lower()] = declared.oid
+    return found
 
 
 def _table_function(node: Node) -> None:
@@ -219,41 +270,6 @@ def _table_function(node: Node) -> None:
             type="BASE_TABLE", catalog_name="", schema_name=path[0], table_name=path[1], at_clause=None, sample=None,
             qualified_name={"path": path}, **kept,
         )  # fmt: skip
-
-
-# -- names of columns ----------------------------------------------------------------------------------------------------
-
-
-def _name_columns(statement: Node) -> None:
-    """Columns of the answer have PostgreSQL's names: a function's result that of the function, a cast's that of its column."""
-    node = statement.get("node", {})
-    while node.get("type") == "SET_OPERATION_NODE":
-        node = node.get("left") or (node.get("children") or [{}])[0]
-    for column in node.get("select_list") or ():
-        if not column.get("alias"):
-            column["alias"] = _named(column)
-
-
-def _named(column: Node) -> str:
-    match column.get("class"):
-        case "FUNCTION" | "WINDOW" if not column.get("is_operator") and "function_name" in column:
-            return _CALLED.get(str(column["function_name"]).lower(), str(column["function_name"]).lower())
-        case "CAST":
-            inner = column["child"]
-            if inner.get("class") == "COLUMN_REF":
-                return str(inner["column_names"][-1])
-            return _named(inner)
-    return ""
-
-
-_CALLED = {
-    "count_star": "count",
-    "date_part": "extract",
-    "struct_extract": "",
-    "array_extract": "",
-    "list_value": "",
-    "row": "",
-}
 
 
 # -- parts of trees ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from datahub_assets.serving.odbc.catalogue.numbered import (
     seen,
     system_relations,
 )
+from datahub_assets.serving.odbc.catalogue.procedures import procedure_rows
 from datahub_assets.serving.odbc.catalogue.type_rows import type_rows
 from datahub_assets.serving.odbc.state import state_of
 from datahub_assets.serving.odbc.types import numeric_modifier
@@ -24,7 +25,7 @@ from datahub_assets.serving.relations import Relation, RelationColumn
 from datahub_assets.serving.session import Session
 
 Row = Mapping[str, object]
-BTREE, HEAP, DEFAULT_COLLATION, PG_CLASS = 403, 2, 100, 1259
+BTREE, HEAP, DEFAULT_COLLATION, PG_CLASS, PG_CONSTRAINT = 403, 2, 100, 1259, 2606
 _KINDS: Mapping[Kind, types.PgType] = {
     Kind.TEXT: types.TEXT, Kind.INT32: types.INT4, Kind.INT64: types.INT8, Kind.FLOAT64: types.FLOAT8,
     Kind.DECIMAL: types.NUMERIC, Kind.BOOLEAN: types.BOOL, Kind.DATE: types.DATE, Kind.TIMESTAMP: types.TIMESTAMPTZ,
@@ -81,8 +82,8 @@ def _attributes(relations: Sequence[Relation]) -> Iterator[Row]:
     for one in seen(relations):
         for place, column in enumerate(one.relation.columns, start=1):
             yield _column(one.oid, place, column)
-        for place, of_table in enumerate(one.key_places, start=1):
-            yield _column(one.index, place, one.relation.columns[of_table - 1])
+        for place, of_table in enumerate(one.key_places, start=1):  # of an index nothing is said about nulls
+            yield {**_column(one.index, place, one.relation.columns[of_table - 1]), "attnotnull": False}
 
 
 def _column(oid: int, place: int, column: RelationColumn) -> Row:
@@ -131,6 +132,15 @@ def _constraints(relations: Sequence[Relation]) -> Iterator[Row]:
             "condeferrable": False, "condeferred": False, "convalidated": True, "conrelid": one.oid, "contypid": 0,
             "conindid": one.index, "conparentid": 0, "confrelid": 0, "confupdtype": " ", "confdeltype": " ",
             "confmatchtype": " ", "conislocal": True, "coninhcount": 0, "connoinherit": True, "conkey": one.key_places,
+        }  # fmt: skip
+
+
+def _dependencies(relations: Sequence[Relation]) -> Iterator[Row]:
+    """An index belongs to its key: so tools tell it from indexes of its own."""
+    for one in _with_key(relations):
+        yield {
+            "classid": PG_CLASS, "objid": one.index, "objsubid": 0, "refclassid": PG_CONSTRAINT, "refobjid": one.constraint,
+            "refobjsubid": 0, "deptype": "i",
         }  # fmt: skip
 
 
@@ -187,7 +197,7 @@ def _with_key(relations: Sequence[Relation]) -> Iterator[Seen]:
 BY_RELATIONS: Mapping[str, Callable[[Sequence[Relation]], Iterator[Row]]] = {
     "pg_namespace": _namespaces, "pg_class": _classes, "pg_attribute": _attributes, "pg_type": _types,
     "pg_index": _indexes, "pg_constraint": _constraints, "pg_description": _descriptions, "pg_tables": _tables,
-    "pg_views": _views, "pg_indexes": _index_texts,
+    "pg_views": _views, "pg_indexes": _index_texts, "pg_depend": _dependencies,
 }  # fmt: skip
 """What depends on the relations that a person sees."""
 
@@ -250,6 +260,7 @@ BY_SESSION: Mapping[str, Callable[[Session], Iterator[Row]]] = {
         {"oid": HEAP, "amname": "heap", "amhandler": "heap_tableam_handler", "amtype": "t"},
         {"oid": BTREE, "amname": "btree", "amhandler": "bthandler", "amtype": "i"},
     ),
+    "pg_proc": _fixed(*procedure_rows()),
     "pg_tablespace": _fixed({"oid": TABLESPACE, "spcname": "pg_default", "spcowner": OWNER}),
     "pg_collation": _fixed(
         {"oid": DEFAULT_COLLATION, "collname": "default", "collnamespace": 11, "collowner": OWNER, "collprovider": "d",

@@ -10,18 +10,13 @@ import pyarrow as pa
 from datahub_assets.serving.engine import System, SystemRows
 from datahub_assets.serving.odbc.catalogue import information, rows
 from datahub_assets.serving.odbc.catalogue.declared import PG, RELATIONS, Declared
-from datahub_assets.serving.odbc.catalogue.functions import macros
+from datahub_assets.serving.odbc.catalogue.functions import RESERVED, macros
 from datahub_assets.serving.odbc.catalogue.rewriting import rewrite
 from datahub_assets.serving.session import Session
 
 _KEPT = 256
 _KEYWORDS = pa.schema([("word", pa.string()), ("catcode", pa.string()), ("catdesc", pa.string())])
 _OPTIONS = pa.schema([("option_name", pa.string()), ("option_value", pa.string())])
-_RESERVED = (
-    "all and any array as asc both case cast check collate column create cross desc distinct else end except false fetch for "
-    "from full grant group having in inner intersect into is join lateral left like limit natural not null offset on or order "
-    "outer primary references right select table then to true union unique using values when where window with"
-)
 
 
 class Made:
@@ -76,5 +71,5 @@ def _lookup(made: Made, session: Session) -> pa.Table:
 
 
 def _keywords(_: Session) -> pa.Table:
-    words = _RESERVED.split()
+    words = RESERVED.split()
     return pa.table([words, ["R"] * len(words), ["reserved"] * len(words)], schema=_KEYWORDS)

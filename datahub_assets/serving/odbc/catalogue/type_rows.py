@@ -16,8 +16,14 @@ _OTHERS = """
 """OID, name, size, OID of its arrays, category and kind of the types that no answer has and that tools look for all the same."""
 _RECEIVED = """
     bool bytea char float4 float8 int2 int4 int8 name oid text varchar bpchar xid cid tid unknown int2vector oidvector
+    regproc regprocedure regclass regtype regnamespace regrole
 """
 """Types whose functions have names without an underscore: int4in, but date_in."""
+_STEMS = {"money": "cash_", "refcursor": "text"}
+_ITEMS = {"name": 18, "int2vector": 21, "oidvector": 26, "point": 701}
+"""Types of fixed items that are no arrays."""
+_PREFERRED = {"bool", "text", "float8", "oid", "timestamptz", "interval", "inet", "varbit"}
+_NEVER_SENT = {"any", "trigger", "anyelement"}
 _ALIASES = {
     "bool": "boolean", "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real",
     "float8": "double precision", "varchar": "character varying", "bpchar": "character", "char": '"char"',
@@ -40,18 +46,21 @@ def type_rows() -> Iterator[Mapping[str, object]]:
     for oid, name, size, array, category, kind in sorted(listed):
         yield _type(oid, name, size, category, kind, array=array)
         if array:
-            yield _type(array, f"_{name}", -1, "A", "b", element=oid)
+            pseudo = kind == "p" and name == "record"
+            yield _type(array, f"_{name}", -1, "P" if pseudo else "A", "p" if pseudo else "b", element=oid)
 
 
 def _type(
     oid: int, name: str, size: int, category: str, kind: str, array: int = 0, element: int = 0
 ) -> dict[str, object]:
-    stem = "array_" if element else name if name in _RECEIVED.split() else f"{name}_"
+    stem = "array_" if element else _STEMS.get(name) or (name if name in _RECEIVED.split() else f"{name}_")
+    received, sent = ("-", "-") if name in _NEVER_SENT else (f"{stem}recv", f"{stem}send")
     return {
         "oid": oid, "typname": name, "typnamespace": 11, "typowner": 10, "typlen": size, "typbyval": 0 < size <= 8,
-        "typtype": kind, "typcategory": category, "typispreferred": name in {"bool", "text", "float8", "oid", "timestamptz"},
-        "typisdefined": True, "typdelim": ",", "typrelid": 0, "typsubscript": "-", "typelem": element, "typarray": array,
-        "typinput": f"{stem}in", "typoutput": f"{stem}out", "typreceive": f"{stem}recv", "typsend": f"{stem}send",
+        "typtype": kind, "typcategory": category, "typispreferred": name in _PREFERRED,
+        "typisdefined": True, "typdelim": ",", "typrelid": 0, "typsubscript": "-",
+        "typelem": element or _ITEMS.get(name, 0), "typarray": array,
+        "typinput": f"{stem}in", "typoutput": f"{stem}out", "typreceive": received, "typsend": sent,
         "typmodin": "-", "typmodout": "-", "typanalyze": "-", "typalign": "i", "typstorage": "x" if size < 0 else "p",
         "typnotnull": False, "typbasetype": 0, "typtypmod": -1, "typndims": 0,
         "typcollation": 100 if category == "S" else 0,
