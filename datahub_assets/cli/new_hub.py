@@ -1,5 +1,6 @@
 """``datahub init``: a folder that is a hub, with one example feed of its own and files to land."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ TUTORIAL = 'the project\'s README.md, "A first own feed in five minutes"'
 
 
 def init(ctx: typer.Context, folder: Annotated[Path, typer.Argument(help="A new or empty folder.")]) -> None:
-    """Make a hub: settings, a catalogue with one example feed, sample files to land. A hub that is there is left as it is.
+    """Make a hub: settings, a catalogue with one example feed, sample files, a Dagster home. One that is there is left as it is.
 
     For example:
 
@@ -33,8 +34,15 @@ def init(ctx: typer.Context, folder: Annotated[Path, typer.Argument(help="A new 
             path.write_text(text, newline="")
     for name in ("landing/example", "root", "tables"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    dagster_home = folder / "dagster"
+    dagster_home.mkdir(exist_ok=True)
+    (dagster_home / "dagster.yaml").write_text(
+        files("datahub_assets.orchestration").joinpath("dagster.yaml").read_text()
+    )
     (folder / SETTINGS_FILE).write_text(_FILES[SETTINGS_FILE])  # last: a folder that has it is a whole hub
+    home = folder.absolute()
     say(f"{folder} is a hub. Next: datahub --home {folder} land {folder}/samples/*")
+    say(f"With Dagster: DATAHUB_HOME={home} DAGSTER_HOME={home}/dagster dagster dev -w {home}/dagster/workspace.yaml")
 
 
 _SETTINGS = """# Settings of this hub. Each may also be a variable DATAHUB_<NAME>, which then wins.
@@ -133,6 +141,7 @@ Made by `datahub init`. What is where:
 | `catalogue/` | one YAML file a dataset: the example's feed and an extract of it |
 | `samples/` | files to land: one is clean, one has a row that breaks the contract |
 | `landing/` | where providers drop files, one folder a provider |
+| `dagster/` | settings of its Dagster, and where that keeps its records |
 | `root/`, `tables/` | what the hub keeps: vault, extracts, drops; tables. Leave them to the hub |
 
 ```
@@ -143,10 +152,24 @@ datahub --home . rejects show example/fund_prices
 datahub --home . status
 ```
 
-`export DATAHUB_HOME=$PWD` saves the `--home`. Then declare a feed of your own: see {TUTORIAL}.
+`export DATAHUB_HOME=$PWD` saves the `--home`. With Dagster, whose sensors take what is dropped into `landing/`:
+
+```
+DATAHUB_HOME=$PWD DAGSTER_HOME=$PWD/dagster dagster dev -w dagster/workspace.yaml
+```
+
+Then declare a feed of your own: see {TUTORIAL}.
+"""
+
+_WORKSPACE = """# This hub, for dagster dev, dagster-webserver and dagster-daemon; they need DATAHUB_HOME and DAGSTER_HOME.
+load_from:
+  - python_module:
+      module_name: datahub_assets.definitions
+      location_name: datahub
 """
 
 _FILES = {
+    "dagster/workspace.yaml": _WORKSPACE,
     SETTINGS_FILE: _SETTINGS,
     "README.md": _README,
     "catalogue/example_fund_prices.yaml": _FEED,

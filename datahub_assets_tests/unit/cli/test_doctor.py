@@ -42,7 +42,7 @@ def test_hub_in_good_health_passes_every_check(cli: Cli, monkeypatch: pytest.Mon
         ("root", "clock"), ("root", "space"), ("tables", "commit"),
         ("tables", "log"), ("Iceberg", "catalogue"), ("Dagster", "storage"),
     }  # fmt: skip
-    assert found["Dagster", "storage"]["state"] == "not checked"
+    assert found["Dagster", "daemon"]["state"] == "not checked", "none has run yet"
     assert not any((cli.home / "root" / "doctor").iterdir())
     assert cli.ok("log", "--format", "json").stdout == before
 
@@ -105,7 +105,7 @@ def test_servers_that_are_not_there_are_findings(cli: Cli) -> None:
     assert all(
         each["said"].startswith(("since", "not without"))
         for each in told
-        if each["state"] == "not checked" and each["check"] != "storage"
+        if each["state"] == "not checked" and each["check"] != "daemon"
     )
     assert bad >= {
         "landing sftp://hub@127.0.0.1:1/landing",

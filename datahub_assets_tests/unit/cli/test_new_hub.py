@@ -1,5 +1,8 @@
 """``datahub init`` makes a hub that works at once, and touches nothing that is there."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,22 @@ def test_init_settings_are_valid_also_uncommented(tmp_path: Path) -> None:
     path.write_text("\n".join(lines).replace("Each may also be", "# Each may also be"))
     assert load_settings(cli.home).notifications.smtp_host == "localhost"
     assert set(load(cli.home / "catalogue").datasets) == {PRICES, EXTRACT}
+
+
+def test_init_makes_a_dagster_home_that_works(tmp_path: Path) -> None:
+    """The command that it says loads the hub's assets, with the hub's own settings of Dagster."""
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "hub")])
+    variables, _, command = result.stderr.split("With Dagster: ")[1].strip().partition(" dagster dev ")
+    named = dict(each.split("=", 1) for each in variables.split(" "))
+    home = Path(named["DAGSTER_HOME"])
+    assert "telemetry:\n  enabled: false" in (home / "dagster.yaml").read_text()
+    program = [sys.executable, "-m", "dagster", "definitions", "validate", *command.split()]
+    done = subprocess.run(
+        program, env={**os.environ, **named}, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Validation successful for code location datahub" in done.stdout + done.stderr
+    assert f"{home}" in str(list(home.iterdir()))
 
 
 def test_init_twice_changes_nothing(cli: Cli) -> None:
