@@ -85,10 +85,10 @@ def rows_of(session: Session, sql: str, parameters: Any = ()) -> list[tuple[Any,
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True)) if table.num_columns else []
 
 
-def make_hub(home: Path, declared: Mapping[str, Mapping[str, Any]] = {}) -> tuple[Hub, int]:
+def make_hub(home: Path, declared: Mapping[str, Mapping[str, Any]] = {}, settings: str = "") -> tuple[Hub, int]:
     """The hub, and the position before its past was corrected."""
     catalogue = {PRICES: {"groups": ["risk"]}, **declared}
-    hub = small_hub(home, declared=catalogue)
+    hub = small_hub(home, declared=catalogue, settings=settings)
     for n, day in enumerate(D[:5]):
         land(hub, PRICES, day, prices(day, **{t: 10 * (i + 1) + n for i, t in enumerate(TICKERS)}))
     land(hub, INSTRUMENTS, D[0], instruments(A="MASKEDALPHA EUR", HIDDENB="MASKEDBETA USD", HIDDENC="MASKEDGAMMA EUR"))
