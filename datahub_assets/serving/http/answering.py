@@ -17,6 +17,7 @@ from datahub_assets.serving.http.writing.compressed import compressed
 from datahub_assets.serving.http.writing.formats import Form
 from datahub_assets.serving.moments import Moment
 from datahub_assets.serving.relations import Relation
+from datahub_assets.stores.ahead import ahead
 
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -40,9 +41,12 @@ class Rows:
 
 
 def begun(answer: Answer) -> Iterator[pa.RecordBatch]:
-    """The answer's batches, the first of them computed: what fails by then fails before anything is sent."""
+    """The answer's batches, the first of them computed: what fails by then fails before anything is sent.
+
+    The next one is computed while one is written.
+    """
     first = answer.next_batch()
-    return chain([] if first is None else [first], answer)
+    return chain([] if first is None else [first], ahead(iter(answer)))
 
 
 def pieces(rows: Rows, wanted: Wanted) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ from datahub_assets.stores.drop_formats import xlsx as drop_xlsx
 
 GROUP_ROWS = 122_880
 """Rows of a row group: what DuckDB writes too."""
+DICTIONARY_BYTES = 65_536
+"""Of a column's dictionary: columns with more different values are written plain, in half the time and no more bytes."""
 BATCH_ROWS = 65_536
 NONE = "none"
 
@@ -36,7 +38,7 @@ def parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, compression: s
     """A Parquet file; the same rows give the same bytes, so that parts of it may be asked for one by one."""
     sink = Sink()
     known, rows = with_texts_for(batches, schema, pa.types.is_interval)
-    with pq.ParquetWriter(sink, known, compression=compression) as writer:
+    with pq.ParquetWriter(sink, known, compression=compression, dictionary_pagesize_limit=DICTIONARY_BYTES) as writer:
         yield sink.taken()
         for table in regrouped(rows, known, GROUP_ROWS):
             writer.write_table(table, row_group_size=GROUP_ROWS)
