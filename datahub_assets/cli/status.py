@@ -57,6 +57,7 @@ def status(
         datahub status --check || mail -s "data late" ops@example.com
     """
     hub = hub_of(ctx)
+    from datahub_assets.history.log import render_instant
     from datahub_assets.operations.expectations import status as state_of
     from datahub_assets.operations.read import position_of
     from datahub_assets.operations.waiting import waiting
@@ -92,7 +93,7 @@ def status(
     if position < 0:
         say("Nothing has arrived yet: land files with: datahub land")
     else:
-        say(f"At {position_words(hub, position)}, judged at {now.isoformat(timespec='seconds')}")
+        say(f"At {position_words(hub, position)}, judged at {render_instant(now)}")
     behind = [s.dataset for s in found if s.missing]
     if check and behind:
         say(f"Missing dates: {', '.join(behind)}", style="red")

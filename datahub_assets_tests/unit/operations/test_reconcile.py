@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.reconcile import Comparison, reconcile
-from datahub_assets_tests.hubs import INSTRUMENTS, PRICES
+from datahub_assets_tests.hubs import INSTRUMENTS, PRICES, D, columns, done, land, prices, redeclared, small_hub
 from datahub_assets_tests.unit.operations.story import REPORT
 
 
@@ -19,6 +19,23 @@ def test_reconcile_finds_all_equal_at_every_position(story: Hub) -> None:
     """Files parsed again, rows read back and the log agree, by count and digest, also at earlier positions."""
     for position in (1, 4, 7, 11, 15):
         assert [one.finding for one in _all(story, position).values() if not one.equal] == []
+
+
+def test_reconcile_reads_each_file_as_it_was_declared_then(tmp_path: Path) -> None:
+    """A column was renamed, and later the file's field as well: older files still have the old field, and are equal."""
+    hub = small_hub(tmp_path, PRICES)
+    land(hub, PRICES, D[0], prices(D[0], A=1, B=2))
+    done(hub)
+    for day, source in ((D[1], "price"), (D[2], "close price")):
+        close = {"name": "close", "type": "decimal(18,4)", "source": source, "aliases": ["price"]}
+        hub = redeclared(hub, PRICES, columns=columns(PRICES, without=["price"], also=[close]))
+        assert [one.finding for one in reconcile(hub, PRICES, hub.log.last()) if not one.equal] == []
+        land(hub, PRICES, day, prices(day, A=3).replace("price", source))
+        done(hub)
+    found = list(reconcile(hub, PRICES, hub.log.last()))
+    assert [(one.partition, one.rows_file, one.finding) for one in found] == [
+        (str(D[0]), 2, "equal"), (str(D[1]), 1, "equal"), (str(D[2]), 1, "equal"),
+    ]  # fmt: skip
 
 
 def test_reconcile_counts_what_the_file_says(story: Hub) -> None:
