@@ -7,9 +7,11 @@ import pytest
 from datahub_assets.serving.odbc.catalogue import system
 from datahub_assets_tests.integration.odbc.twins import Twin, load
 from datahub_assets_tests.postgres import Postgres
-from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
+from datahub_assets_tests.unit.serving.odbc.conftest import own_door, with_passwords
 from datahub_assets_tests.unit.serving.odbc.listening import Listening, listening
 from datahub_assets_tests.unit.serving.served import Served, make_hub, serving
+
+__all__ = ["own_door"]
 
 
 @pytest.fixture(scope="session")
