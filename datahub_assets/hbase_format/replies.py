@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from datahub_assets.errors import StoreCorrupt
 from datahub_assets.hbase_format.arrays import Bytes, Numbers, cut, gather
-from datahub_assets.hbase_format.reply_cells import Places, places
+from datahub_assets.hbase_format.reply_cells import Places, RowEnds, places
 
 T = TypeVar("T")
 Taking = Generator[int, bytes, T]
@@ -41,7 +41,9 @@ _CELL = b"\x0b\0\x01"
 _CELL_TAIL = 12
 """After a value: its timestamp (a field head and 8 bytes) and the cell's end. After the cells, one byte ends the row."""
 _SMALLEST_ROW = _KEY_HEAD + 1 + len(_COLUMNS) + 4 + 1
-_CHUNK = 512 << 10
+_CHUNK, _GATHERED = 512 << 10, 8 << 20
+_FEW = 8
+"""Rows are wide where what is surely there has fewer of them."""
 
 
 class Refusal(Exception):
@@ -101,18 +103,32 @@ def rows_reply(columns: Sequence[bytes]) -> Taking[Batch]:
 def _rows(count: int, columns: Sequence[bytes]) -> Taking[Batch]:
     walk = _Single(columns[0]) if len(columns) == 1 else _Several(columns)
     taken: list[bytes] = []
-    rest, lacking, before = b"", 0, 0
+    rest, lacking, before, are_wide = b"", 0, 0, False
     while count:
-        sure = max(lacking, _SMALLEST_ROW - len(rest), 1) + (count - 1) * _SMALLEST_ROW + 1
-        data = rest + (yield min(sure, max(lacking, _CHUNK)))
+        if are_wide:
+            data = yield from _gathered(rest, count)
+        else:
+            sure = max(lacking, _SMALLEST_ROW - len(rest), 1) + (count - 1) * _SMALLEST_ROW + 1
+            data = rest + (yield min(sure, max(lacking, _CHUNK)))
         rows, end = walk.pass_over(data, count, before)
+        are_wide = are_wide or rows < _FEW <= count
         count, before = count - rows, before + end
         taken.append(data[:end])
         rest = data[end:]
-        lacking = _lacking(rest)
+        lacking = 0 if are_wide else _lacking(rest)
     if not rest:
         yield 1  # the end of the message
     return walk.batch(np.frombuffer(b"".join(taken), np.uint8))
+
+
+def _gathered(rest: bytes, count: int) -> Taking[bytes]:
+    """Bytes of all rows, or of very many. What is surely there of wide rows is little: they are passed over when all are in."""
+    data, ends = bytearray(rest), RowEnds()
+    lacking = ends.advance(data)
+    while ends.rows < count and (len(data) < _GATHERED or not ends.rows):
+        data += yield lacking + (count - ends.rows - 1) * _SMALLEST_ROW + 1
+        lacking = ends.advance(data)
+    return bytes(data)
 
 
 class _Several:

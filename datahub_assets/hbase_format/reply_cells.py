@@ -16,6 +16,7 @@ from struct import error as TooShort
 import numpy as np
 from numpy.typing import NDArray
 
+from datahub_assets.errors import StoreCorrupt
 from datahub_assets.hbase_format.arrays import Bytes, Numbers
 
 # A row: 0b 00 01, length of the key, key, 0d 00 02 0b 0c, number of cells, cells, 00.
@@ -25,6 +26,7 @@ _BETWEEN = b"\0\0\x0b\0\x01\0\0"
 _KEY, _CELLS, _VALUE, _TAIL = 7, 9, 7, 12
 """Bytes before a key; between key and first cell; between name and value; after a value."""
 _COLUMNS = 0x0D00020B
+_SMALLEST_CELL = 4 + _VALUE + _TAIL
 _INT = Struct(">i").unpack_from
 
 
@@ -55,6 +57,61 @@ def places(data: bytes, most: int, columns: Mapping[bytes, int]) -> Places:
     rest = walked(data[found.end :], most - len(found.edges), columns)  # after the last row no other begins
     rest.edges[rest.edges >= 0] += found.end
     return Places(np.concatenate([found.edges, rest.edges]), found.end + rest.end, found.cells + rest.cells)
+
+
+class RowEnds:
+    """Where rows end, in bytes that grow: each cell is passed over once."""
+
+    def __init__(self) -> None:
+        """No row has been seen."""
+        self.rows = 0
+        """How many rows have ended."""
+        self._at, self._left = 0, -1
+
+    def advance(self, data: bytes | bytearray) -> int:
+        """As many bytes as the row that has not ended surely lacks; ``data``: all bytes so far.
+
+        Raises:
+            StoreCorrupt: a length is below zero.
+        """
+        number_at, at, left, length = _INT, self._at, self._left, len(data)
+        try:
+            while True:
+                if left < 0:
+                    end = at + _KEY + number_at(data, at + 3)[0]
+                    left = number_at(data, end + 5)[0]
+                    if end < at or left < 0:
+                        raise _corrupt(end - at, left)
+                    at = end + _CELLS
+                while left:
+                    named = at + 4 + number_at(data, at)[0]
+                    after = named + _VALUE + number_at(data, named + 3)[0] + _TAIL
+                    if after < named or named < at:
+                        raise _corrupt(named - at, after - named)
+                    at, left = after, left - 1
+                if at >= length:
+                    break
+                at, left, self.rows = at + 1, -1, self.rows + 1
+        except TooShort:
+            pass
+        self._at, self._left = at, left
+        return max(self._needed(data) - length, 1)
+
+    def _needed(self, data: bytes | bytearray) -> int:
+        """Where the row that has not ended surely does not end before."""
+        at, left, length = self._at, self._left, len(data)
+        if left < 0:
+            return at + _KEY + _CELLS + 1 + (_INT(data, at + 3)[0] if at + _KEY <= length else 0)
+        need = at + left * _SMALLEST_CELL + 1
+        if left and at + 4 <= length:
+            named = at + 4 + _INT(data, at)[0]
+            need += named - at - 4
+            need += _INT(data, named + 3)[0] if named + _VALUE <= length else 0
+        return need
+
+
+def _corrupt(*lengths: int) -> StoreCorrupt:
+    return StoreCorrupt("HBase's gateway answered something else", got=f"lengths {lengths}", expected="rows of cells")
 
 
 def _found(data: bytes, most: int) -> Numbers:

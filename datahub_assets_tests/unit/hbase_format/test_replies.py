@@ -54,24 +54,37 @@ def test_rows_of_any_cells_are_read_back(rows: list[tuple[bytes, Mapping[bytes, 
     ]
 
 
+def counted(columns: list[bytes], pieces: list[int]) -> Taking[Batch]:
+    """Reads an answer, and keeps how many bytes it asked for each time."""
+    reading = rows_reply(columns)
+    wanted = next(reading)
+    while True:
+        pieces.append(wanted)
+        try:
+            wanted = reading.send((yield wanted))
+        except StopIteration as end:
+            batch: Batch = end.value
+            return batch
+
+
 def test_many_rows_are_read_in_few_pieces() -> None:
     """10,000 rows in some dozens of reads: each costs a call."""
-    pieces = []
+    pieces: list[int] = []
     message = rows_message([(b"%08d" % i, {b"d:r": b"v" * 120}) for i in range(10_000)])
-
-    def counted() -> Taking[Batch]:
-        reading = rows_reply([b"d:r"])
-        wanted = next(reading)
-        while True:
-            pieces.append(wanted)
-            try:
-                wanted = reading.send((yield wanted))
-            except StopIteration as end:
-                batch: Batch = end.value
-                return batch
-
-    assert len(taken(counted(), message)) == 10_000
+    assert len(taken(counted([b"d:r"], pieces), message)) == 10_000
     assert len(pieces) < 100
+
+
+def test_wide_rows_are_read_in_few_pieces_and_whole() -> None:
+    """200 rows of 300 cells, some absent: far more bytes a row than are surely there, and fewer than four reads a row."""
+    names = [b"d:column_%03d" % n for n in range(300)]
+    rows = [(b"%08d" % i, {name: b"%d" % (i * n) for n, name in enumerate(names) if (i + n) % 7}) for i in range(200)]
+    pieces: list[int] = []
+    batch = taken(counted(names, pieces), rows_message(rows))
+    assert batch.keys.to_pylist() == [key for key, _ in rows]
+    for name, column in zip(names, batch.columns, strict=True):
+        assert column.to_pylist() == [cells.get(name) for _, cells in rows]
+    assert len(pieces) < 4 * len(rows)
 
 
 @pytest.mark.parametrize("columns", [[b"d:r"], NAMES])
