@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datahub_assets.serving.odbc.tokens import Token, tokens
 
 _MAY_MATTER = re.compile(r"[A-Z]|\bat\b")
+_CAPITALS = re.compile(r"[A-Z]+")
+"""PostgreSQL leaves other letters than these as they are."""
 _VALUES = frozenset({"word", "name", "number", "string", "parameter", "escaped"})
 _ENDS = frozenset({",", ")", ";", "from"})
 
@@ -24,13 +26,13 @@ def as_postgresql_reads(sql: str) -> str:
     if not _MAY_MATTER.search(sql):
         return sql
     parts, place = [], 0
-    for token, spelled in _spelled(list(tokens(sql))):
+    for token, spelled in _spelled(sql, list(tokens(sql))):
         parts += [sql[place : token.start], spelled]
         place = token.end
     return "".join([*parts, sql[place:]])
 
 
-def _spelled(found: list[Token]) -> Iterator[tuple[Token, str]]:
+def _spelled(sql: str, found: list[Token]) -> Iterator[tuple[Token, str]]:
     nothing = Token("", "", 0, 0)
     for before, token, after in zip([nothing, *found], found, [*found[1:], nothing], strict=False):
         if token.kind != "word":
@@ -38,7 +40,7 @@ def _spelled(found: list[Token]) -> Iterator[tuple[Token, str]]:
         if token.value == "at" and after.value not in {"time", "("}:
             yield token, '"at"'
         elif _is_alias(before, after):
-            yield token, token.value
+            yield token, _CAPITALS.sub(lambda capitals: capitals[0].lower(), sql[token.start : token.end])
 
 
 def _is_alias(before: Token, after: Token) -> bool:

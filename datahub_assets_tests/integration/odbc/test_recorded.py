@@ -1,6 +1,8 @@
 """Statements of programs that cannot be run here (Excel, Power BI, Tableau, DBeaver, …), put to the door and to PostgreSQL."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +49,21 @@ def test_recorded_statement_is_refused_so_that_the_program_goes_on(both: tuple[A
         assert [told.state for told in oracle.answers(asked)] == [asked.refused]
     (after,) = hub.answers(Recorded("", "", "SELECT count(*) FROM px.prices", protocol="simple"))
     assert after.rows[0][0] > 0
+
+
+def test_recorded_statements_tell_a_restricted_person_nothing_more(hub: Twin) -> None:
+    """What programs list and read is what the person may see: no name of another dataset, no row or value that is hidden."""
+    asked = Asked(replace(hub, user="bob"), types_of(hub))
+    try:
+        answers = [(str(one), told) for one in STATEMENTS for told in asked.answers(one)]
+    finally:
+        asked.close()
+    assert {told.state for name, told in answers} <= {"", *(one.refused for one in STATEMENTS)}
+    told_of = [(name, repr(row)) for name, told in answers for row in told.rows]
+    assert [
+        (name, row) for name, row in told_of if re.search(r"HIDDEN|MASKED|members\b(?<!priced_members)|'idx", row)
+    ] == []
+    assert [name for name, row in told_of if "priced_members" in row] != []
 
 
 def _columns(asked: Recorded, told: Told) -> list[tuple[str, str]]:
