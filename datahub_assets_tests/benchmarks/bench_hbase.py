@@ -358,7 +358,7 @@ def main() -> None:
         *figures("scan", size, read, READ_AIMS if options.columns == 12 else {}),
     ]
     parts = [str(n) for n in (rows, options.columns) if n not in (BASELINE_ROWS, 12)]
-    encoded = encoding_figures(positions(rows), max(rounds, 3)) if options.columns == 12 else []
+    encoded = encoding_figures(positions(min(rows, 1_000_000)), max(rounds, 3)) if options.columns == 12 else []
     save("_".join(["hbase", *parts]), [*found, *encoded])
 
 
