@@ -1,5 +1,6 @@
 """The application: what is served where. Routes are their modules'; the server around it is ``server``'s."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
@@ -32,6 +33,22 @@ API = "/api/v1"
 """Programs ask below it; everything else is for people."""
 
 
+class _Application(FastAPI):
+    """FastAPI whose document says how to sign in as well."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            document["components"]["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer", "description": "An API token: datahub users token."},
+                "password": {"type": "http", "scheme": "basic", "description": "A name and its password, or a token."},
+            }
+            document["security"] = [{"token": []}, {"password": []}]
+            document["paths"]["/health"]["get"]["security"] = []
+        return super().openapi()
+
+
 def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
     """The door over an engine, which its maker closes.
 
@@ -40,7 +57,7 @@ def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
         options: limits; None: the usual ones, with a key of this process.
     """
     options = options or HttpOptions()
-    app = FastAPI(
+    app = _Application(
         title="DataHub", version=__version__, summary="Datasets of the hub, as of any known time.",
         openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None, separate_input_output_schemas=False,
     )  # fmt: skip

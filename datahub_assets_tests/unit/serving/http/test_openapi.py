@@ -52,12 +52,13 @@ def test_requests_made_from_the_document_find_no_fault(http_door: HttpDoor) -> N
 @pytest.mark.soak
 def test_many_requests_made_from_the_document_find_no_fault(http_door: HttpDoor) -> None:
     """The same at length."""
-    assert _fuzz(http_door, 1_500) > 10_000
+    assert _fuzz(http_door, 1_500) > 5_000
 
 
 def test_every_operation_is_described_and_has_problems(http_door: HttpDoor) -> None:
     """What it does, what its parameters mean, and what an error looks like."""
     document = http_door.http.get(DOCUMENT, None).json()
+    assert document["security"] == [{"token": []}, {"password": []}]
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["description"], path
