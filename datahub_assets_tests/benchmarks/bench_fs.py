@@ -11,7 +11,8 @@ in pieces of a MiB and goes back into memory in such pieces.
 Small files of 4 KB are published and read by 8 threads; the baseline is one request after another, by plain REST. To publish
 is more than to upload: a claim, a look, a rename. Memory is that of a process of its own that moves 2 GB up and down.
 
-Usage: ``make bench-fs`` (``ARGS="--mib 1024"``; ``ARGS=--quick``: 64 MiB, three rounds).
+Usage: ``make bench-fs`` (``ARGS="--mib 1024"``; ``ARGS=--quick``: 64 MiB, three rounds: so small a file tells the cost of the
+requests around it, on a busy machine above all).
 """
 
 import argparse
