@@ -1,5 +1,6 @@
 """Errors as problem documents (RFC 9457): what, where, what was got and expected, whose turn it is."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from datahub_assets.serving import refusals
 from datahub_assets.serving.http.writing.formats import NotAcceptable
 
 MEDIA_TYPE = "application/problem+json"
+LOG = logging.getLogger("datahub.http")
 _STATUS: tuple[tuple[type[DatahubError], HTTPStatus], ...] = (
     (refusals.NotSignedIn, HTTPStatus.UNAUTHORIZED),
     (refusals.NotAllowed, HTTPStatus.FORBIDDEN),
@@ -43,10 +45,12 @@ def status_of(error: DatahubError) -> HTTPStatus:
 
 
 def document(error: DatahubError, status: HTTPStatus) -> dict[str, Any]:
-    """The error as a problem document."""
+    """The error as a problem document. What is not the asker's to mend is told without paths, addresses and names."""
+    is_told = status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, refusals.Refused)
+    facts = error.facts() if is_told else {"error": type(error).__name__, "what": error.what, "turn": error.turn}
     said: dict[str, Any] = {
-        "type": "about:blank", "title": error.what, "status": int(status), "detail": str(error).splitlines()[0],
-        **error.facts(), "retry_helps": error.retry_helps,
+        "type": "about:blank", "title": error.what, "status": int(status),
+        "detail": str(error).splitlines()[0] if is_told else error.what, **facts, "retry_helps": error.retry_helps,
     }  # fmt: skip
     if isinstance(error, refusals.Refused):
         said["sqlstate"] = error.sqlstate
@@ -56,6 +60,8 @@ def document(error: DatahubError, status: HTTPStatus) -> dict[str, Any]:
 def problem(error: DatahubError) -> Response:
     """The answer to a request that failed so."""
     status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOG.warning("%s", error)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Basic realm="DataHub", charset="UTF-8", Bearer realm="DataHub"'

@@ -180,6 +180,7 @@ def test_health_needs_no_sign_in_and_sees_a_broken_access_file(own_http: HttpDoo
     response = own_http.http.get("/health", None)
     assert response.status_code == 503
     assert response.json()["error"] == "DeclarationError"
+    assert "access.yaml" not in response.text  # the file, its path and its problems are the server's log's
     assert own_http.http.get("/api/v1/datasets").status_code == 503
 
 
