@@ -202,15 +202,16 @@ def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> "pa.Ta
     name, names = contract.dataset, contract.arrow_schema.names
     if contract.shape is Shape.BITEMPORAL:
         return read_bitemporal(hub, name, position, inputs.partition, contract).select(names)
+    said = {(day, change.write_id): change.rows for day, (_, change) in hub.log.changes(name, position).items()}
     images = [
-        (one.partition, one.write_id)
+        (one.partition, one.write_id, said.get((one.partition, one.write_id)))
         for one in inputs.inputs
         if one.dataset == name and one.partition and one.write_id is not None
     ]
 
     def scan(columns: Sequence[str]) -> Iterator[pa.Table]:
-        for partition, write_id in images:
-            yield from hub.structured.read(contract, partition, write_id, columns)
+        for partition, write_id, rows in images:
+            yield from hub.structured.read(contract, partition, write_id, columns, rows)
 
     return Scanned(contract.arrow_schema, scan)
 

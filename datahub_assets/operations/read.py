@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.errors import QueryError
+from datahub_assets.errors import QueryError, StoreCorrupt
 from datahub_assets.history.log import Change
 from datahub_assets.history.versions import bitemporal_history, holding_on, snapshot_history, standing_batches
 from datahub_assets.operations.hub import Hub
@@ -68,10 +68,10 @@ def _parsed(hub: Hub, text: str) -> datetime | date | int:
 
 
 def read_snapshot(
-    hub: Hub, dataset: str, partition: str, write_id: int, columns: Sequence[str] | None = None
+    hub: Hub, dataset: str, partition: str, change: Change, columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
-    """The stored rows of a committed image, in key order."""
-    yield from hub.structured.read(hub.contract(dataset), partition, write_id, columns)
+    """The stored rows of a committed image, in key order. Raises StoreCorrupt when they are not as many as the log says."""
+    yield from hub.structured.read(hub.contract(dataset), partition, change.write_id, columns, change.rows)
 
 
 def read_bitemporal(
@@ -80,13 +80,27 @@ def read_bitemporal(
     """The stored rows that stand at a position, in key order; with ``valid_on`` only those that hold on that day."""
     require_kept(hub, dataset, position)
     contract = contract or hub.contract(dataset)
-    committed = {change.write_id for _, change in hub.log.all_changes(dataset, position)}
-    batches = (pl.DataFrame(table) for table in hub.structured.versions(contract))
+    changes = [change for _, change in hub.log.all_changes(dataset, position)]
+    committed = {change.write_id for change in changes}
+    batches = (pl.DataFrame(table) for table in _versions(hub, contract, changes))
     kept = [holding_on(rows, valid_on) if valid_on else rows for rows in standing_batches(batches, committed, contract)]
     schema = contract.stored_schema
     return pa.concat_tables(
         [schema.empty_table(), *(rows.to_arrow().select(schema.names).cast(schema) for rows in kept)]
     )
+
+
+def _versions(hub: Hub, contract: Contract, changes: Sequence[Change]) -> Iterator[pa.Table]:
+    """All versions that are kept, and there are some once rows were committed."""
+    found = 0
+    for table in hub.structured.versions(contract):
+        found += table.num_rows
+        yield table
+    if written := 0 if found else sum(change.rows for change in changes):
+        raise StoreCorrupt(
+            "The table has not the rows that were committed", where=contract.dataset, got="none", expected=f"some of {written}",
+            remedy="Run: datahub rebuild",
+        )  # fmt: skip
 
 
 def read(
@@ -108,7 +122,7 @@ def read(
         yield read_bitemporal(hub, dataset, position, valid_on).select(contract.arrow_schema.names)
         return
     for partition, change in _wanted(hub, dataset, position, days):
-        for table in read_snapshot(hub, dataset, partition, change.write_id):
+        for table in read_snapshot(hub, dataset, partition, change):
             yield table.select(contract.arrow_schema.names)
 
 

@@ -36,20 +36,20 @@ HISTORY_FIELDS = (
 
 
 def scan_snapshot(
-    hub: Hub, contract: Contract, images: Mapping[str, int], key: Sequence[Any], columns: Sequence[str]
+    hub: Hub, contract: Contract, images: Mapping[str, Change], key: Sequence[Any], columns: Sequence[str]
 ) -> Iterator[pa.Table]:
     """Rows of a structured snapshot: of each partition its image under a write id.
 
     Args:
-        images: write ids by partition.
+        images: what made them, by partition.
         key: values of the first key columns, to read only these rows; empty: all.
         columns: wanted; the tables may have more.
     """
-    for partition, write_id in images.items():
+    for partition, change in images.items():
         if key:
-            yield hub.structured.read_key(contract, key, partition, write_id)
+            yield hub.structured.read_key(contract, key, partition, change.write_id)
         else:
-            yield from hub.structured.read(contract, partition, write_id, columns)
+            yield from hub.structured.read(contract, partition, change.write_id, columns, change.rows)
 
 
 def scan_bitemporal(hub: Hub, contract: Contract, committed: Iterable[int], key: Sequence[Any]) -> Iterator[pa.Table]:
@@ -105,7 +105,7 @@ def _image(hub: Hub, contract: Contract, partition: str, change: Change, key: Se
         for batch in hub.extracts.read(change.files, partition, schema=contract.arrow_schema):
             yield pl.DataFrame(pa.Table.from_batches([batch])).with_columns(with_write_id)
         return
-    tables = scan_snapshot(hub, contract, {partition: change.write_id}, key, contract.arrow_schema.names)
+    tables = scan_snapshot(hub, contract, {partition: change}, key, contract.arrow_schema.names)
     frames = (pl.DataFrame(table.select(contract.arrow_schema.names)).with_columns(with_write_id) for table in tables)
     if hub.catalogue.structured_dataset(contract.dataset).table.salt_buckets:  # read bucket by bucket, not in key order
         yield from (pl.concat(whole).sort(contract.key) for whole in [list(frames)] if whole)

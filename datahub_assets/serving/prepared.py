@@ -178,7 +178,7 @@ class Preparation:
         images = described.images(dataset, position)
         if relation.kind is RelationKind.EXTRACT:
             return ExtractSource(described.hub, contract, images)
-        return SnapshotSource(described.hub, contract, {day: change.write_id for day, change in images.items()})
+        return SnapshotSource(described.hub, contract, images)
 
     def _place(
         self, schema: str, name: str, *, select: str | None = None, source: Source | None = None

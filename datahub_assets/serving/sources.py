@@ -57,11 +57,11 @@ class TableSource:
 
 @dataclass(frozen=True)
 class SnapshotSource:
-    """A structured snapshot: of each partition the image under a write id."""
+    """A structured snapshot: of each partition the image that a change made."""
 
     hub: Hub
     contract: Contract
-    images: Mapping[str, int]
+    images: Mapping[str, Change]
 
     @property
     def schema(self) -> pa.Schema:

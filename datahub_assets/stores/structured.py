@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from datahub_assets.catalogue.models import TableOptions
+from datahub_assets.errors import StoreCorrupt
 from datahub_assets.hbase_format.cells import cell_columns
 from datahub_assets.hbase_format.keys import encode_key_columns
 from datahub_assets.hbase_format.ranges import KeyRange, key_ranges, snapshot_ranges, table_ranges
@@ -104,11 +105,30 @@ class StructuredStore:
             return self._tables.write(table_name(contract.dataset), encoded)
 
     def read(
-        self, contract: Contract, partition: str, write_id: int, columns: Sequence[str] | None = None
+        self,
+        contract: Contract,
+        partition: str,
+        write_id: int,
+        columns: Sequence[str] | None = None,
+        rows: int | None = None,
     ) -> Iterator[pa.Table]:
-        """The image of a partition under a write id, in key order (a salted table: bucket by bucket)."""
-        salt = self._options(contract.dataset).salt_buckets
-        return self._decoded(contract, snapshot_ranges(partition, write_id, salt), columns)
+        """The image of a partition under a write id, in key order (a salted table: bucket by bucket).
+
+        Args:
+            rows: so many it has, as the log says; None: not known.
+
+        Raises:
+            StoreCorrupt: at its end, when it has another number.
+        """
+        salt, found = self._options(contract.dataset).salt_buckets, 0
+        for table in self._decoded(contract, snapshot_ranges(partition, write_id, salt), columns):
+            found += table.num_rows
+            yield table
+        if rows is not None and found != rows:
+            raise StoreCorrupt(
+                "The table has not the rows that were committed", where=f"{contract.dataset} {partition}",
+                got=f"{found} rows", expected=f"{rows} rows", remedy="Run: datahub rebuild",
+            )  # fmt: skip
 
     def versions(self, contract: Contract, key: Sequence[Any] | None = None) -> Iterator[pa.Table]:
         """All versions of a bitemporal dataset (of one key, or of those that begin so), with ``_write_id``, in key order."""

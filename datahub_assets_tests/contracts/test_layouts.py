@@ -207,7 +207,7 @@ def test_columns_may_be_chosen_in_both_layouts(twins: Twins) -> None:
     def chosen(hub: Hub) -> list[dict[str, Any]]:
         found = []
         for partition, (_, change) in hub.log.changes(PRICES, hub.log.last()).items():
-            for page in read_snapshot(hub, PRICES, str(partition), change.write_id, ["ticker", "return", "seen_at"]):
+            for page in read_snapshot(hub, PRICES, str(partition), change, ["ticker", "return", "seen_at"]):
                 found += page.to_pylist()
         return found
 
@@ -243,7 +243,7 @@ def test_image_is_removed_with_all_its_cells(twins: Twins) -> None:
 
     def removed(hub: Hub) -> tuple[int, int, list[str]]:
         history = hub.log.history(PRICES, D[0].isoformat(), hub.log.last())
-        first, current = history[0][1].write_id, history[-1][1].write_id
+        first, current = history[0][1].write_id, history[-1][1]
         gone = hub.structured.remove(PRICES, D[0].isoformat(), first)
         left = concat(hub.contract(PRICES), hub.structured.read(hub.contract(PRICES), D[0].isoformat(), first))
         kept = [t for page in read_snapshot(hub, PRICES, D[0].isoformat(), current) for t in page["ticker"].to_pylist()]

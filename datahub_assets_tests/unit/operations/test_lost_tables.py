@@ -6,9 +6,29 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.errors import StoreCorrupt
+from datahub_assets.operations.publish import publish
 from datahub_assets.operations.rebuild import rebuild
 from datahub_assets.operations.receive import look, receive
-from datahub_assets_tests.hubs import PRICES, D, done, land, open_hub, prices, rows, small_hub
+from datahub_assets.stores.structured import table_name
+from datahub_assets_tests.hubs import (
+    DECLARED,
+    INSTRUMENTS,
+    MEMBERS,
+    PRICED_MEMBERS,
+    PRICES,
+    D,
+    done,
+    instruments,
+    land,
+    members,
+    open_hub,
+    prices,
+    redeclared,
+    rows,
+    small_hub,
+)
+
+_DOUBLED = DECLARED[PRICED_MEMBERS]["sql"].replace("p.price", "p.price * 2 AS price")
 
 
 def test_second_log_is_not_begun(tmp_path: Path) -> None:
@@ -49,3 +69,23 @@ def test_older_tables_beside_a_newer_vault_are_not_written_to(tmp_path: Path) ->
     with pytest.raises(StoreCorrupt, match="Move what is left of the tables away, then run: datahub rebuild"):
         receive(hub, look(hub).ready[0])
     assert hub.log.last() == 1
+
+
+@pytest.mark.parametrize("dataset", [PRICES, MEMBERS])
+def test_dataset_whose_table_is_lost_is_not_empty(tmp_path: Path, dataset: str) -> None:
+    """The log is there and says how many rows were committed: whoever reads, or publishes, is told, and rebuilds."""
+    hub = small_hub(tmp_path, PRICES, INSTRUMENTS, MEMBERS, PRICED_MEMBERS)
+    land(hub, PRICES, D[0], prices(D[0], A=1))
+    land(hub, INSTRUMENTS, D[0], instruments(A="Alpha EUR"))
+    land(hub, MEMBERS, D[0], members(("A", D[0], None)))
+    done(hub)
+    said, published = rows(hub, dataset), rows(hub, PRICED_MEMBERS)
+    hub.tables.drop(table_name(dataset))
+    with pytest.raises(StoreCorrupt, match=r"has not the rows that were committed.*Run: datahub rebuild"):
+        rows(hub, dataset)
+    with pytest.raises(StoreCorrupt, match="has not the rows that were committed"):
+        publish(redeclared(hub, PRICED_MEMBERS, sql=_DOUBLED), PRICED_MEMBERS, [D[0]])
+    hub.tables.close()  # type: ignore[attr-defined]  # embedded
+    shutil.rmtree(hub.settings.tables)
+    assert list(rebuild(open_hub(tmp_path)))
+    assert (rows(open_hub(tmp_path), dataset), rows(open_hub(tmp_path), PRICED_MEMBERS)) == (said, published)

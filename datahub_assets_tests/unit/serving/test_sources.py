@@ -120,9 +120,9 @@ def test_only_the_columns_that_are_asked_for_are_decoded(served: Served, monkeyp
     asked: list[tuple[str, ...]] = []
     read_image: Callable[..., Any] = StructuredStore.read
 
-    def watched(store: StructuredStore, contract: Any, partition: str, write_id: int, columns: Any = None) -> Any:
+    def watched(store: StructuredStore, contract: Any, partition: str, write_id: int, columns: Any, *more: Any) -> Any:
         asked.append(tuple(columns))
-        return read_image(store, contract, partition, write_id, columns)
+        return read_image(store, contract, partition, write_id, columns, *more)
 
     monkeypatch.setattr(StructuredStore, "read", watched)
     served.rows("ann", "SELECT sum(volume) FROM px.prices WHERE business_date = '2013-01-03'")
