@@ -71,6 +71,9 @@ wheel: $(INSTALLED) ## Build the wheel and use it from an empty environment
 	$(PYTHON) -m venv build/wheel-env
 	build/wheel-env/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/wheel/*.whl
 	build/wheel-env/bin/python -I .ci/wheel_smoke.py
+	build/wheel-env/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  "$$(ls build/wheel/*.whl)[serve,client]"
+	build/wheel-env/bin/python -I .ci/wheel_smoke.py extras
 
 constraints: ## Write constraints.txt anew: the newest versions that pyproject.toml allows (needs a compiler and libkrb5-dev)
 	rm -rf build/constraints-env

@@ -1,7 +1,8 @@
 """The wheel holds everything: run by the Python of an environment that has the wheel and its core dependencies only.
 
 Fails when a file of the source tree is missing in the installed package, when a module needs a package of an extra to be
-imported, or when the command or the code location does not start.
+imported (but for the rooms that are an extra's own), or when the command does not start. With the argument ``extras`` the
+environment has those too, and all rooms are imported.
 """
 
 import os
@@ -10,6 +11,8 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+
+OF_EXTRAS = ("datahub_assets.client", "datahub_assets.serving.http", "datahub_assets.serving.pages")
 
 
 def main() -> None:
@@ -25,6 +28,8 @@ def main() -> None:
         sys.exit("Missing in the wheel: " + ", ".join(missing))
     modules = [".".join(["datahub_assets", *f.with_suffix("").parts]) for f in files if f.suffix == ".py"]
     modules = [module.removesuffix(".__init__") for module in modules if not module.endswith("__main__")]
+    if "extras" not in sys.argv[1:]:
+        modules = [module for module in modules if not f"{module}.".startswith(tuple(f"{name}." for name in OF_EXTRAS))]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "DATAHUB_HOME": folder}
         for command in (

@@ -9,6 +9,11 @@
 It knows HTTP and nothing of a hub's insides; it comes with the extra ``client``. Read next: docs/http.md.
 """
 
+try:
+    import httpx  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError("Reading by HTTP needs: pip install 'datahub-assets[client]'", name=error.name) from error
+
 from datahub_assets.client.client import Client, Known
 from datahub_assets.client.errors import Interrupted, Refused, Unreachable
 from datahub_assets.client.rows import Rows

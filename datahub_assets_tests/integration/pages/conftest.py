@@ -52,9 +52,9 @@ class Visit:
         self.page.on("request", self._asked)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as it is installed."""
+    """Chromium as it is installed. Gone with the module: playwright leaves no room for another event loop in its thread."""
     path = require_program("chromium", "chromium-browser", reason="no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_OPTIONS)

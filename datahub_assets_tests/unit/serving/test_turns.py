@@ -220,7 +220,7 @@ def test_wrong_access_file_gives_nobody_access(own: Served) -> None:
         ("users: [", "expected"),
         ("users: {ann: {groups: [no-such-group]}}", "no group no-such-group"),
         ("groups: {g: {grants: [{datasets: [no/such]}]}}", "no dataset is no/such"),
-        ("user: {}", "Extra inputs"),
+        ("user: {}", "unknown field"),
         (
             "groups: {g: {grants: [{datasets: [px/prices], masked: [nothing]}]}}",
             "no dataset of it has a column nothing",
