@@ -202,11 +202,11 @@ def _rows(hub: Hub, contract: Contract, inputs: Inputs, position: int) -> "pa.Ta
     name, names = contract.dataset, contract.arrow_schema.names
     if contract.shape is Shape.BITEMPORAL:
         return read_bitemporal(hub, name, position, inputs.partition, contract).select(names)
-    said = {(day, change.write_id): change.rows for day, (_, change) in hub.log.changes(name, position).items()}
     images = [
-        (one.partition, one.write_id, said.get((one.partition, one.write_id)))
+        (one.partition, one.write_id, found[1].rows if found and found[1].write_id == one.write_id else None)
         for one in inputs.inputs
         if one.dataset == name and one.partition and one.write_id is not None
+        for found in [hub.log.change(name, one.partition, position)]
     ]
 
     def scan(columns: Sequence[str]) -> Iterator[pa.Table]:
