@@ -22,7 +22,6 @@ from datahub_assets.serving.http import (
     sign_in_form,
     statements,
 )
-from datahub_assets.serving.http.body_limit import BodyLimit
 from datahub_assets.serving.http.examples import PROBLEMS
 from datahub_assets.serving.http.options import HttpOptions
 from datahub_assets.serving.http.spool import Spool
@@ -60,6 +59,7 @@ def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
     app = _Application(
         title="DataHub", version=__version__, summary="Datasets of the hub, as of any known time.",
         openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None, separate_input_output_schemas=False,
+        max_body_size=options.statement_bytes,
     )  # fmt: skip
     counters = metrics.Metrics(engine)
     app.state.engine, app.state.options = engine, options
@@ -69,7 +69,6 @@ def make_app(engine: Engine, options: HttpOptions | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(Exception, problems.on_fault)
-    app.add_middleware(BodyLimit, size=options.statement_bytes)
     app.add_middleware(metrics.Counted, metrics=counters)
     for module in (keys, rows, datasets, deliveries, statements, hub_state):
         app.include_router(module.router, prefix=API, responses=PROBLEMS)

@@ -7,6 +7,7 @@ sends, no other value comes back: not in rows, names, headers or an error's word
 import json
 import re
 import socket
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -232,18 +233,19 @@ def test_body_that_is_no_statement_is_a_problem_document(http_door: HttpDoor, bo
     [b"GET http://127.0.0.1/api/v1/datasets/idx/members/rows HTTP/1.1\r\nHost: x\r\n\r\n",
      b"GET /api/v1/datasets HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
      b"GET /api/v1/datasets\x00 HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-     b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00" * 50],
+     b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 2_000_000 + b"\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00" * 50],
     ids=range(7),
 )  # fmt: skip
 def test_bytes_that_are_hardly_http_get_nothing(http_door: HttpDoor, raw: bytes) -> None:
     """Absolute targets, two lengths, long lines, TLS on a plain port: refused, and the server goes on."""
     with socket.create_connection(("127.0.0.1", http_door.http.port), 10) as client:
         client.settimeout(10)
-        client.sendall(raw)
-        client.shutdown(socket.SHUT_WR)
         answered = b""
-        while part := client.recv(65_536):
-            answered += part
+        with suppress(ConnectionError):  # what is too long is not read to its end
+            client.sendall(raw)
+            client.shutdown(socket.SHUT_WR)
+            while part := client.recv(65_536):
+                answered += part
     assert not re.match(rb"HTTP/1.1 [25]", answered), answered[:200]
     assert http_door.http.get("/health").json() == {"status": "ok"}
 
