@@ -1,5 +1,6 @@
 """Stores for the contract suites, empty for each test, one run of the suite for each implementation."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,23 @@ def new_tables(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], T
     numbers, implementation = count(), TABLE_STORES[request.param]
     server = request.getfixturevalue(implementation.server) if implementation.server else None
     return lambda: TablesAt(request.param, implementation.empty_place(server, tmp_path / f"tables{next(numbers)}"))
+
+
+@pytest.fixture
+def emptied(new_tables: Callable[[], TablesAt]) -> Callable[[int], TablesAt]:
+    """Gives the test's own store of a number without any row, with each call: for tests that try many examples.
+
+    The tables stay, for HBase takes a second to make one; that stores make them is for tests with ``new_tables``.
+    """
+    places: defaultdict[int, TablesAt] = defaultdict(new_tables)
+
+    def empty(number: int) -> TablesAt:
+        store = places[number].open()
+        for table in store.tables():
+            store.delete_range(table, b"", b"")
+        return places[number]
+
+    return empty
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ def test_image_is_removed_with_all_its_cells(twins: Twins) -> None:
 @settings(max_examples=settings().max_examples // 6, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from([0, 3]))
 def test_rows_of_any_contract_read_alike_from_both_layouts(
-    new_tables: Callable[[], TablesAt], data: st.DataObject, salt: int
+    emptied: Callable[[int], TablesAt], data: st.DataObject, salt: int
 ) -> None:
     """Any columns of any type, null or not: equal rows, digests, differences and ranges of keys."""
     drawn: Contract = data.draw(contracts())
@@ -263,8 +263,8 @@ def test_rows_of_any_contract_read_alike_from_both_layouts(
     partition = PARTITION.isoformat() if drawn.shape is Shape.SNAPSHOT else None
     columns = data.draw(st.none() | st.lists(st.sampled_from(drawn.stored_schema.names)))
     found = []
-    for layout in RowLayout:
-        found.append(asked(new_tables(), replace(drawn, layout=layout), content, partition, columns, salt))
+    for number, layout in enumerate(RowLayout):
+        found.append(asked(emptied(number), replace(drawn, layout=layout), content, partition, columns, salt))
     assert found[0] == found[1]
 
 

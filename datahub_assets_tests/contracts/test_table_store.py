@@ -47,10 +47,10 @@ def test_scan_gives_keys_in_order_of_their_bytes(tables: TableStore) -> None:
     st.lists(st.tuples(st.just(b"") | edge_keys, st.just(b"") | edge_keys, st.integers(1, 4)), min_size=1, max_size=5),
 )
 def test_scan_gives_exactly_the_rows_of_its_range(
-    new_tables: Callable[[], TablesAt], content: dict[bytes, bytes], ranges: list[tuple[bytes, bytes, int]]
+    emptied: Callable[[int], TablesAt], content: dict[bytes, bytes], ranges: list[tuple[bytes, bytes, int]]
 ) -> None:
     """Start ≤ key < stop, an empty stop is no end, and pages of any size leave nothing out and give nothing twice."""
-    tables = new_tables().open()
+    tables = emptied(0).open()
     if content:
         tables.write(TABLE, [rows(content.items())])
     for start, stop, page_rows in ranges:

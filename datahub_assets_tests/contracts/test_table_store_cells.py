@@ -25,7 +25,7 @@ keys = st.binary(min_size=1, max_size=2)
     st.tuples(st.just(b"") | keys, st.just(b"") | keys, st.integers(1, 4)),
 )
 def test_scan_of_cells_gives_exactly_what_was_written(
-    new_tables: Callable[[], TablesAt],
+    emptied: Callable[[int], TablesAt],
     batches: list[dict[bytes, Cells]],
     wanted: list[bytes],
     range_: tuple[bytes, bytes, int],
@@ -34,7 +34,7 @@ def test_scan_of_cells_gives_exactly_what_was_written(
 
     Rows that have none of them are not there, and an empty cell is one.
     """
-    tables = new_tables().open()
+    tables = emptied(0).open()
     content: dict[bytes, Cells] = {}
     for number, batch in enumerate(batches):  # no key twice: what a row holds is written once
         fresh = {b"%d" % number + key: row for key, row in batch.items()}
