@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pyarrow as pa
 
-from datahub_assets.errors import QueryError, StoreCorrupt
+from datahub_assets.errors import QueryError
 from datahub_assets.history.log import Change
 from datahub_assets.history.versions import bitemporal_history, holding_on, snapshot_history, standing_batches
 from datahub_assets.operations.hub import Hub
@@ -81,26 +81,14 @@ def read_bitemporal(
     require_kept(hub, dataset, position)
     contract = contract or hub.contract(dataset)
     changes = [change for _, change in hub.log.all_changes(dataset, position)]
-    committed = {change.write_id for change in changes}
-    batches = (pl.DataFrame(table) for table in _versions(hub, contract, changes))
-    kept = [holding_on(rows, valid_on) if valid_on else rows for rows in standing_batches(batches, committed, contract)]
+    committed = {change.write_id: change.rows for change in changes}
+    versions = hub.structured.versions(contract, rows=sum(committed.values()))
+    standing = standing_batches(map(pl.DataFrame, versions), set(committed), contract)
+    kept = [holding_on(rows, valid_on) if valid_on else rows for rows in standing]
     schema = contract.stored_schema
     return pa.concat_tables(
         [schema.empty_table(), *(rows.to_arrow().select(schema.names).cast(schema) for rows in kept)]
     )
-
-
-def _versions(hub: Hub, contract: Contract, changes: Sequence[Change]) -> Iterator[pa.Table]:
-    """All versions that are kept, and there are some once rows were committed."""
-    found = 0
-    for table in hub.structured.versions(contract):
-        found += table.num_rows
-        yield table
-    if written := 0 if found else sum(change.rows for change in changes):
-        raise StoreCorrupt(
-            "The table has not the rows that were committed", where=contract.dataset, got="none", expected=f"some of {written}",
-            remedy="Run: datahub rebuild",
-        )  # fmt: skip
 
 
 def read(

@@ -4,7 +4,7 @@ What stands at a position is told by the caller (``Change`` of each scope); ever
 reads and the history of one key are ``read``'s.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -52,10 +52,12 @@ def scan_snapshot(
             yield from hub.structured.read(contract, partition, change.write_id, columns, change.rows)
 
 
-def scan_bitemporal(hub: Hub, contract: Contract, committed: Iterable[int], key: Sequence[Any]) -> Iterator[pa.Table]:
-    """Rows of a bitemporal dataset that stand once these write ids are committed, in key order."""
-    batches = (pl.DataFrame(table) for table in hub.structured.versions(contract, key or None))
-    for rows in standing_batches(batches, set(committed), contract):
+def scan_bitemporal(
+    hub: Hub, contract: Contract, committed: Mapping[int, int], key: Sequence[Any]
+) -> Iterator[pa.Table]:
+    """Rows of a bitemporal dataset that stand once these write ids, of so many rows each, are committed; in key order."""
+    versions = hub.structured.versions(contract, key or None, sum(committed.values()))
+    for rows in standing_batches(map(pl.DataFrame, versions), set(committed), contract):
         yield _shaped(rows, contract.arrow_schema)
 
 
@@ -78,8 +80,8 @@ def scan_bitemporal_history(
     hub: Hub, contract: Contract, changes: Sequence[tuple[int, Change]], key: Sequence[Any]
 ) -> Iterator[pa.Table]:
     """Every version of the rows of a bitemporal dataset, with its known times."""
-    batches = (pl.DataFrame(table) for table in hub.structured.versions(contract, key or None))
-    for rows in bitemporal_history_batches(batches, _commits(hub, changes), contract):
+    versions = hub.structured.versions(contract, key or None, sum(change.rows for _, change in changes))
+    for rows in bitemporal_history_batches(map(pl.DataFrame, versions), _commits(hub, changes), contract):
         yield _shaped(rows, history_schema(contract))
 
 

@@ -178,7 +178,8 @@ class Standing:
         made, changes = cls(hub, contract), hub.log.all_changes(contract.dataset, position)
         made._base = changes[-1][1].write_id if changes else None
         made._observed = {change.observed for _, change in changes if change.observed}
-        versions = pl.DataFrame(concat(contract, hub.structured.versions(contract), with_write_id=True))
+        kept = hub.structured.versions(contract, rows=sum(change.rows for _, change in changes))
+        versions = pl.DataFrame(concat(contract, kept, with_write_id=True))
         commits = {change.write_id: change.deliveries for _, change in changes}
         made._rows, made._deliveries = share(standing(versions, set(commits), contract), commits)
         return made

@@ -54,9 +54,9 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, settings: Setti
     }
 
     @_asset(catalogue, declared, RAW, settings, kinds, extra, "raw_files")
-    def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
+    def made(context: dg.AssetExecutionContext) -> Iterator[Any]:
         with as_failure(context):
-            opened, days = hub.open(context.run.run_id), wanted_days(context)
+            opened, days = _hub(context), wanted_days(context)
             taken = _take(opened, declared.dataset, days)
             reports = {day.isoformat(): raw_report(found) for day, found in taken.deliveries.items()}
             yield from recorded(context, key, reports, [d for found in taken.deliveries.values() for d in found])
@@ -78,9 +78,9 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, settings
     ins = {"deliveries": dg.AssetIn(asset_key(RAW, declared.dataset))}
 
     @_asset(catalogue, declared, STRUCTURED, settings, {"table", "silver"}, extra, "tables", ins=ins)
-    def made(context: dg.AssetExecutionContext, hub: HubResource, deliveries: list[Delivery]) -> Iterator[Any]:
+    def made(context: dg.AssetExecutionContext, deliveries: list[Delivery]) -> Iterator[Any]:
         with as_failure(context):
-            opened, days = hub.open(context.run.run_id), wanted_days(context)
+            opened, days = _hub(context), wanted_days(context)
             if TRIGGER in context.run.tags:
                 days = [day for day in days if any(day in delivery.business_dates for delivery in deliveries)]
             commit = structure_any(opened, declared.dataset, days) if days else Commit()
@@ -116,9 +116,9 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, settings: Se
     ]
 
     @_asset(catalogue, declared, PUBLISHED, settings, {"parquet", "iceberg", "gold"}, extra, "extracts", deps=deps)
-    def made(context: dg.AssetExecutionContext, hub: HubResource) -> Iterator[Any]:
+    def made(context: dg.AssetExecutionContext) -> Iterator[Any]:
         with as_failure(context):
-            opened, days = hub.open(context.run.run_id), wanted_days(context)
+            opened, days = _hub(context), wanted_days(context)
             if TRIGGER in context.run.tags:
                 finder = InputFinder(opened, opened.log.last())
                 days = [day for day in days if not finder.inputs(declared.dataset, day).missing]
@@ -169,6 +169,7 @@ def _asset(
         ins=ins or {},
         deps=list(deps),
         partitions_def=partitions,
+        required_resource_keys={"hub"},  # not by a parameter: Dagster would look at 900 signatures for it
         can_subset=True,
         backfill_policy=BACKFILL,
         retry_policy=RETRY,
@@ -183,6 +184,11 @@ def _asset(
             for name in names
         ],
     )
+
+
+def _hub(context: dg.AssetExecutionContext) -> Hub:
+    resource: HubResource = context.resources.hub
+    return resource.open(context.run.run_id)
 
 
 CHECK_DESCRIPTIONS = {

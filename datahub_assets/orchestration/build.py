@@ -44,7 +44,7 @@ def build_definitions(settings: Settings, own: Sequence[dg.AssetsDefinition] = (
         DeclarationError: the catalogue is wrong; all problems are told.
     """
     catalogue = catalogue_of(settings)
-    hub = HubResource(home=str(settings.home))
+    home = str(settings.home)
     return dg.Definitions(
         assets=[*_unless_replaced(catalogue_assets(catalogue, settings), own), *own],
         jobs=list(JOBS),
@@ -52,10 +52,10 @@ def build_definitions(settings: Settings, own: Sequence[dg.AssetsDefinition] = (
         schedules=schedules(catalogue),
         executor=dg.in_process_executor,
         resources={
-            "hub": hub,
-            "raw_files": RawFileIOManager(hub=hub),
-            "tables": HBaseIOManager(hub=hub),
-            "extracts": ExtractIOManager(hub=hub),
+            "hub": HubResource(home=home),
+            "raw_files": RawFileIOManager(home=home),
+            "tables": HBaseIOManager(home=home),
+            "extracts": ExtractIOManager(home=home),
         },
     )
 

@@ -24,7 +24,7 @@ from datahub_assets.operations.read import read
 from datahub_assets.operations.structure import Commit
 from datahub_assets.orchestration.failures import as_failure
 from datahub_assets.orchestration.names import dataset_of
-from datahub_assets.orchestration.resource import HubResource, held_position
+from datahub_assets.orchestration.resource import held_position, opened
 from datahub_assets.schema.contract import BUSINESS_DATE, VALID_FROM, VALID_TO, Shape
 from datahub_assets.stores.vault import delivery_path
 
@@ -37,7 +37,7 @@ Frame: TypeAlias = "pa.Table | pl.DataFrame | pd.DataFrame"
 class RawFileIOManager(dg.ConfigurableIOManager):
     """Deliveries of a feed: their bytes are in the vault, on the MapR filesystem or a local folder."""
 
-    hub: HubResource
+    home: str
 
     def handle_output(self, context: dg.OutputContext, obj: Sequence[Delivery]) -> None:
         """Each delivery's bytes are in the vault, whole.
@@ -46,7 +46,7 @@ class RawFileIOManager(dg.ConfigurableIOManager):
             StoreCorrupt: the vault lacks one.
         """
         with as_failure():
-            hub = self.hub.open(context.run_id)
+            hub = opened(self.home, context.run_id)
             for delivery in obj:
                 if not hub.files.exists(delivery_path(delivery)):
                     raise StoreCorrupt(
@@ -58,7 +58,7 @@ class RawFileIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> list[Delivery]:
         """The deliveries that the wanted business dates are made from, in the order of deliveries."""
         with as_failure():
-            hub, dataset = self.hub.open(_run_id(context)), dataset_of(context.asset_key)
+            hub, dataset = opened(self.home, _run_id(context)), dataset_of(context.asset_key)
             position = hub.log.last()
             found = {
                 d.receipt: d for day in _days(context) for d in hub.log.standing_deliveries(dataset, position, day)
@@ -69,7 +69,7 @@ class RawFileIOManager(dg.ConfigurableIOManager):
 class _DatasetIOManager(dg.ConfigurableIOManager):
     """What tables and extracts have in common: commits are looked up, inputs are read at the run's position."""
 
-    hub: HubResource
+    home: str
 
     def load_input(self, context: dg.InputContext) -> Any:
         """The rows of the wanted business dates: a pyarrow table, or polars or pandas where the parameter's type says so.
@@ -87,7 +87,7 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
         return table.to_pandas() if is_pandas else table
 
     def _opened(self, run_id: str) -> Hub:
-        return self.hub.open(run_id)
+        return opened(self.home, run_id)
 
     def _require_committed(self, hub: Hub, commit: Commit) -> None:
         for change in commit.changes:

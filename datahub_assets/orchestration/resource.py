@@ -15,7 +15,14 @@ class HubResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self, run_id: str) -> Hub:
         """The hub under a run's id."""
-        return _open(self.home).run(run_id)
+        return opened(self.home, run_id)
+
+
+def opened(home: str, run_id: str) -> Hub:
+    """The hub at ``home``, opened once a process, under a run's id."""
+    if home not in _OPENED:
+        _OPENED[home] = Hub.open(load(Path(home)), actor="dagster")
+    return _OPENED[home].run(run_id)
 
 
 def held_position(hub: Hub) -> int:
@@ -28,9 +35,3 @@ def held_position(hub: Hub) -> int:
 MAX_HELD = 1_000
 _HELD: dict[str, int] = {}
 _OPENED: dict[str, Hub] = {}
-
-
-def _open(home: str) -> Hub:
-    if home not in _OPENED:
-        _OPENED[home] = Hub.open(load(Path(home)), actor="dagster")
-    return _OPENED[home]

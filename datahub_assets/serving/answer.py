@@ -43,6 +43,9 @@ class Answer:
         self.rows += batch.num_rows if batch is not None else 0
         return batch
 
+    def require_rights(self) -> None:
+        """What was read may still be handed out: for who keeps batches for a while. Raises RightsChanged, NotSignedIn."""
+
     def read_all(self) -> pa.Table:
         """All rows that are left."""
         return pa.Table.from_batches(list(self), self.schema)
@@ -96,6 +99,14 @@ class Streamed(Answer):
             if batch is None or batch.num_rows:
                 self.rows += batch.num_rows if batch is not None else 0
                 return batch
+
+    def require_rights(self) -> None:
+        """See ``Answer.require_rights``."""
+        try:
+            self._require_rights()
+        except DatahubError as error:
+            self.fail(error)
+            raise
 
     def cancel(self) -> None:
         """See ``Answer.cancel``."""

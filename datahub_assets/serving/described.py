@@ -24,7 +24,7 @@ class Described:
         self._lock = threading.Lock()
         self._contracts: dict[str, Contract] = {}
         self._relations: dict[str, tuple[Relation, ...]] = {}
-        self._committed: dict[str, tuple[int, frozenset[int]]] = {}
+        self._committed: dict[str, tuple[int, Mapping[int, int]]] = {}
 
     def relations(self, dataset: str) -> tuple[Relation, ...]:
         """The relations of a dataset: its own, then its history's."""
@@ -79,14 +79,14 @@ class Described:
                 made[change.partition].append((at, change))
         return dict(sorted(made.items()))
 
-    def committed(self, dataset: str, position: int) -> frozenset[int]:
-        """Write ids of a bitemporal dataset that are committed at a position."""
+    def committed(self, dataset: str, position: int) -> Mapping[int, int]:
+        """Write ids of a bitemporal dataset that are committed at a position, and the rows that each wrote."""
         latest = self._standing.changes(dataset, position).get(None)
         if latest is None:
-            return frozenset()
+            return {}
         known = self._committed.get(dataset)
         if known is None or known[0] != latest[0]:
-            ids = frozenset(change.write_id for _, change in self.hub.log.all_changes(dataset, position))
+            ids = {change.write_id: change.rows for _, change in self.hub.log.all_changes(dataset, position)}
             known = self._committed[dataset] = (latest[0], ids)
         return known[1]
 

@@ -78,11 +78,11 @@ class SnapshotSource:
 
 @dataclass(frozen=True)
 class BitemporalSource:
-    """A bitemporal dataset: the rows that stand once some write ids are committed."""
+    """A bitemporal dataset: the rows that stand once some write ids, of so many rows each, are committed."""
 
     hub: Hub
     contract: Contract
-    committed: frozenset[int]
+    committed: Mapping[int, int]
 
     @property
     def schema(self) -> pa.Schema:

@@ -125,16 +125,24 @@ class StructuredStore:
             found += table.num_rows
             yield table
         if rows is not None and found != rows:
-            raise StoreCorrupt(
-                "The table has not the rows that were committed", where=f"{contract.dataset} {partition}",
-                got=f"{found} rows", expected=f"{rows} rows", remedy="Run: datahub rebuild",
-            )  # fmt: skip
+            raise _lost(f"{contract.dataset} {partition}", f"{found} rows", f"{rows} rows")
 
-    def versions(self, contract: Contract, key: Sequence[Any] | None = None) -> Iterator[pa.Table]:
-        """All versions of a bitemporal dataset (of one key, or of those that begin so), with ``_write_id``, in key order."""
-        salt = self._options(contract.dataset).salt_buckets
+    def versions(self, contract: Contract, key: Sequence[Any] | None = None, rows: int = 0) -> Iterator[pa.Table]:
+        """All versions of a bitemporal dataset (of one key, or of those that begin so), with ``_write_id``, in key order.
+
+        Args:
+            rows: so many were ever committed; of all keys some of them are there.
+
+        Raises:
+            StoreCorrupt: at its end, when none is.
+        """
+        salt, found = self._options(contract.dataset).salt_buckets, 0
         ranges = table_ranges(salt) if key is None else key_ranges(contract, key, salt)
-        return self._decoded(contract, ranges, None, with_write_id=True)
+        for table in self._decoded(contract, ranges, None, with_write_id=True):
+            found += table.num_rows
+            yield table
+        if rows and key is None and not found:
+            raise _lost(contract.dataset, "none", f"some of {rows}")
 
     def read_key(self, contract: Contract, key: Sequence[Any], partition: str, write_id: int) -> pa.Table:
         """The rows of one key (or of keys that begin so) in one image, with ``_write_id``."""
@@ -205,6 +213,11 @@ def concat(contract: Contract, tables: Iterable[pa.Table], *, with_write_id: boo
     schema = contract.stored_schema
     schema = schema.append(pa.field("_write_id", pa.uint64(), nullable=False)) if with_write_id else schema
     return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _lost(where: str, got: str, expected: str) -> StoreCorrupt:
+    what = "The table has not the rows that were committed"
+    return StoreCorrupt(what, where=where, got=got, expected=expected, remedy="Run: datahub rebuild")
 
 
 def _encoded_values(

@@ -96,16 +96,18 @@ class Performing:
             yield replies.complete(_tag(portal.answer.tag, portal.rows - before))
 
     def _rows(self, portal: Portal, limit: int | None, formats: Sequence[int]) -> Iterator[bytes]:
-        forms = [column.format for column in _columns(portal, formats)]
-        answer, zone = portal.answer, self._state.zone
+        shown = rows.Shown(tuple(column.format for column in _columns(portal, formats)), self._state.zone)
+        answer, before = portal.answer, portal.rows
         self._state.runs(answer)
-        for piece in portal.take(limit):
-            yield rows.data_rows(piece, forms, zone)
+        for written in portal.messages(limit, shown):
+            yield written
             self._state.runs(answer)
+        if limit and portal.rows - before == limit:
+            portal.read_ahead(limit, shown)
 
     def _executed(self, sql: str, arguments: Sequence[Any]) -> Answer:
         self._state.runs(None)
-        answer = self._state.session.execute(as_postgresql_reads(sql), arguments)
+        answer = self._state.session.execute(as_postgresql_reads(sql), arguments, batch_rows=rows.PIECE_ROWS)
         self._state.position = answer.moment.position
         try:
             self._state.runs(answer)

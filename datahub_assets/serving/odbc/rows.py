@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from datahub_assets.serving.odbc import binary, replies
 from datahub_assets.serving.odbc.text import texts
 
-PIECE_ROWS = 4096
+PIECE_ROWS = 8192
 PIECE_BYTES = 4 * 1024 * 1024
 _NOTHING = pa.scalar(b"", pa.binary())
 
@@ -26,6 +26,18 @@ def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     rows = max(1, min(PIECE_ROWS, PIECE_BYTES // a_row))
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How rows are shown: for each column 0 for text or 1 for binary, and the time zone in which text shows instants."""
+
+    formats: tuple[int, ...]
+    zone: str
+
+    def messages(self, batch: pa.RecordBatch) -> bytes:
+        """The rows as messages."""
+        return data_rows(batch, self.formats, self.zone)
 
 
 def data_rows(batch: pa.RecordBatch, formats: Sequence[int], zone: str) -> bytes:

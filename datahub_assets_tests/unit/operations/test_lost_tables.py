@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from datahub_assets.errors import StoreCorrupt
+from datahub_assets.operations.follow import structure_any
 from datahub_assets.operations.publish import publish
 from datahub_assets.operations.rebuild import rebuild
 from datahub_assets.operations.receive import look, receive
@@ -89,3 +90,17 @@ def test_dataset_whose_table_is_lost_is_not_empty(tmp_path: Path, dataset: str) 
     shutil.rmtree(hub.settings.tables)
     assert list(rebuild(open_hub(tmp_path)))
     assert (rows(open_hub(tmp_path), dataset), rows(open_hub(tmp_path), PRICED_MEMBERS)) == (said, published)
+
+
+def test_delivery_is_not_merged_into_what_is_lost(tmp_path: Path) -> None:
+    """A bitemporal table is lost: merged into nothing, the next delivery would end no interval and doubt every other."""
+    hub = small_hub(tmp_path, MEMBERS)
+    land(hub, MEMBERS, D[0], members(("A", D[0], None)))
+    done(hub)
+    hub.tables.drop(table_name(MEMBERS))
+    land(hub, MEMBERS, D[1], members(("A", D[0], D[1])))
+    receive(hub, look(hub).ready[0])
+    before = hub.log.last()
+    with pytest.raises(StoreCorrupt, match="has not the rows that were committed"):
+        structure_any(hub, MEMBERS, [D[1]])
+    assert hub.log.last() == before

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datahub_assets.errors import StoreCorrupt
 from datahub_assets.operations.maintain import compact
 from datahub_assets.operations.read import read
 from datahub_assets.serving.described import Described
 from datahub_assets.serving.granted_files import Granted, GrantedFiles
 from datahub_assets.serving.sources import key_of, left_over
 from datahub_assets.serving.standing import StandingChanges
-from datahub_assets.stores.structured import StructuredStore
+from datahub_assets.stores.structured import StructuredStore, table_name
 from datahub_assets.stores.tables.embedded import EmbeddedTableStore
 from datahub_assets_tests.hubs import NOON, PRICES, RETURNS, D, done, land, open_hub, prices, redeclared
 from datahub_assets_tests.unit.serving.served import Served, make_hub, serving
@@ -221,6 +222,15 @@ def test_what_stands_is_brought_forward_and_back_as_the_log_says_it(own: Served)
         land(hub, PRICES, D[3], prices(D[3], A=60))
         done(hub)
     described = Described(hub)
-    ids = {change.write_id for _, change in hub.log.all_changes("ref/instruments", hub.log.last())}
+    ids = {change.write_id: change.rows for _, change in hub.log.all_changes("ref/instruments", hub.log.last())}
     assert described.committed("ref/instruments", hub.log.last()) == ids
-    assert described.committed("ref/instruments", -1) == frozenset()
+    assert described.committed("ref/instruments", -1) == {}
+
+
+@pytest.mark.parametrize("relation", ["px.prices", "idx.members", "idx.members_history"])
+def test_question_about_a_lost_table_is_told(own: Served, relation: str) -> None:
+    """The log knows of rows that the table has not: an error with what to do, never an empty answer."""
+    for name in (PRICES, "idx/members"):
+        own.hub.tables.drop(table_name(name))
+    with pytest.raises(StoreCorrupt, match="Run: datahub rebuild"):
+        own.rows("ann", f"SELECT * FROM {relation}")
