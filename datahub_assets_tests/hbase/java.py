@@ -35,7 +35,8 @@ def classpath() -> str:
     Raises:
         NoJava: there is no Java, no Maven, or no way to the artifacts.
     """
-    for program, package in (("java", "a JDK 17 such as openjdk-17-jdk-headless"), ("mvn", "maven")):
+    jdk = "a JDK 17 such as openjdk-17-jdk-headless"
+    for program, package in (("java", jdk), ("javac", jdk), ("mvn", "maven")):
         if not shutil.which(program):
             raise NoJava(f"no program {program}; install {package}")
     pom = HERE / "pom.xml"
@@ -57,6 +58,26 @@ def _make(pom: Path, made: Path) -> None:
     temporary.replace(made)
 
 
+def compiled(source: Path) -> Path:
+    """The folder with the classes of a source file, compiled when it has changed since the last time.
+
+    Raises:
+        NoJava: it cannot be compiled; says why.
+    """
+    jars = classpath()
+    made = BUILD / f"classes-{hashlib.sha256(source.read_bytes() + jars.encode()).hexdigest()[:12]}"
+    with (BUILD / "classpath.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            temporary = made.with_suffix(".tmp")
+            call = ["javac", "-nowarn", "-proc:none", "-cp", jars, "-d", str(temporary), str(source)]
+            done = subprocess.run(call, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise NoJava(f"javac {source} failed: {done.stderr[-2_000:]}")
+            temporary.rename(made)
+    return made
+
+
 def command(
     main: str,
     arguments: Sequence[str],
@@ -74,11 +95,12 @@ def command(
         owner: a process with which the program ends.
         options: more options of the JVM.
     """
-    source = HERE / "Owned.java" if owner else HERE / main
+    sources = [name for name in ("Owned.java" if owner else "", main) if name.endswith(".java")]
+    places = [folder / "conf", *(compiled(HERE / name) for name in sources)]
     return [
         "java", *OPENS, f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", *options, *([f"-Downer={owner}"] if owner else []),
-        "-cp", os.pathsep.join([str(folder / "conf"), classpath()]), *([str(source)] if source.suffix == ".java" else []),
-        *([main] if owner or source.suffix != ".java" else []), *arguments,
+        "-cp", os.pathsep.join([*map(str, places), classpath()]), *(["Owned"] if owner else []), main.removesuffix(".java"),
+        *arguments,
     ]  # fmt: skip
 
 
