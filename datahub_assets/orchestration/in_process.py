@@ -4,6 +4,7 @@ What the daemon does for a served hub, for ``datahub demo --once`` and for tests
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
@@ -12,6 +13,7 @@ from dagster import RunsFilter
 from datahub_assets.orchestration.build import build_definitions
 from datahub_assets.orchestration.jobs import CATCH_UP
 from datahub_assets.settings import Settings
+from datahub_assets.stores.quick_sqlite import quick_sqlite
 
 MAX_ROUNDS = 200
 _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -19,10 +21,15 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 class InProcessDagster:
-    """A hub's Dagster in this process, on the instance of ``dagster_home``."""
+    """A hub's Dagster in this process, on the instance of ``dagster_home``.
+
+    Records do not wait for the disk: what a power cut may take is recorded again, from the log (``commits.record_missing``).
+    """
 
     def __init__(self, settings: Settings, dagster_home: Path) -> None:
         self.definitions = build_definitions(settings)
+        self._open = ExitStack()
+        self._open.enter_context(quick_sqlite(dagster_home))
         self.instance = dg.DagsterInstance.from_config(str(dagster_home))
 
     def settle(self) -> Iterator[dg.ExecuteInProcessResult]:
@@ -49,6 +56,7 @@ class InProcessDagster:
     def close(self) -> None:
         """The instance's storages are closed."""
         self.instance.dispose()
+        self._open.close()
 
     def _tick(self, name: str) -> Iterator[dg.ExecuteInProcessResult]:
         sensor = self.definitions.get_repository_def().get_sensor_def(name)
