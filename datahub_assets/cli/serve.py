@@ -1,14 +1,19 @@
 """``datahub serve``: doors for analysts, each a server in the foreground until it is told to stop."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from datahub_assets.cli.opening import hub_of
 from datahub_assets.cli.words import say
 from datahub_assets.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from datahub_assets.serving.engine import Engine
 
 app = typer.Typer(no_args_is_help=True, help="Serve the hub's data to analysts: by ODBC, by HTTP.")
 
@@ -55,19 +60,10 @@ def odbc(
     engine = Engine.open(hub, system())
     demanded = certificate is not None and host not in _LOCAL and not plain
     options = ServerOptions(host, port, certificate, key, demanded, connections)
-    try:
+    with _door("ODBC", engine, f"{host}:{port}") as opened:
         server = Server(engine, options)
-        words = f"host={host} port={{}} dbname=datahub" + (" sslmode=require" if demanded else "")
-        asyncio.run(
-            serve_until_told(server, lambda: say(f"ODBC is served: {words.format(server.port)}. Stop with Ctrl-C."))
-        )
-    except OSError as error:
-        raise DeclarationError(
-            "Cannot listen", where=f"{host}:{port}", got=str(error), remedy="Choose another --port"
-        ) from error
-    finally:
-        engine.close()
-    say("ODBC is no longer served.")
+        tls = " sslmode=require" if demanded else ""
+        asyncio.run(serve_until_told(server, lambda: opened(f"host={host} port={server.port} dbname=datahub{tls}")))
 
 
 @app.command()
@@ -107,17 +103,22 @@ def http(
     scheme = "http" if certificate is None else "https"
     secure = certificate is not None or (plain and host not in _LOCAL)
     engine = Engine.open(hub)
-    try:
+    with _door("HTTP", engine, f"{host}:{port}") as opened:
         application = make_app(engine, HttpOptions(key=key_at(hub.settings.home / "http.key"), secure=secure))
         server = Server(application, Address(host, port, certificate, key, connections))
-        server.run(lambda: say(f"HTTP is served: {scheme}://{host}:{server.port}. Stop with Ctrl-C."))
+        server.run(lambda: opened(f"{scheme}://{host}:{server.port}"))
+
+
+@contextmanager
+def _door(name: str, engine: "Engine", where: str) -> Iterator[Callable[[str], None]]:
+    """A door from its opening, which is to be told with its address, to its end, after which the engine is closed."""
+    try:
+        yield lambda address: say(f"{name} is served: {address}. Stop with Ctrl-C.")
     except OSError as error:
-        raise DeclarationError(
-            "Cannot listen", where=f"{host}:{port}", got=str(error), remedy="Choose another --port"
-        ) from error
+        raise DeclarationError("Cannot listen", where=where, got=str(error), remedy="Choose another --port") from error
     finally:
         engine.close()
-    say("HTTP is no longer served.")
+    say(f"{name} is no longer served.")
 
 
 def _require_tls(host: str, certificate: Path | None, key: Path | None, plain: bool) -> None:
