@@ -16,7 +16,15 @@ from datahub_assets_tests.unit.cli.conftest import Cli
 @pytest.mark.parametrize("door", ["odbc", "http"])
 def test_door_says_where_it_is_answers_and_ends_with_its_signal(cli: Cli, door: str) -> None:
     """Whoever starts it learns the address, whoever stops it sees it end well: services are kept by such words."""
-    command = [Path(sys.executable).with_name("datahub"), "--home", cli.home, "serve", door, "--port", "0"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("datahub"),
+        "--home",
+        cli.home,
+        "serve",
+        door,
+        "--port",
+        "0",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as served:
         assert served.stderr
         try:
