@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## Run the hub on real provider files, with Dagster's UI (ARG
 	$(BIN)/datahub demo $(ARGS)
 
 test: $(INSTALLED) ## Run the tests (ARGS="-k calendar" for some of them)
-	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(INSTALLED) ## Check style, formatting, types and layers; all of them, also after one has failed
 	@failed=; \
@@ -47,7 +47,7 @@ bench-%: $(INSTALLED) ## Run one benchmark, datahub_assets_tests/benchmarks/benc
 	@$(BIN)/python datahub_assets_tests/benchmarks/unmet_aims.py $*
 
 soak: $(INSTALLED) ## Run the tests at full sizes and kill counts, properties with 20 times the examples; may take hours
-	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope -m '' --timeout 0 --hypothesis-profile soak $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder -m '' --timeout 0 --hypothesis-profile soak $(ARGS)
 
 hdfs: $(INSTALLED) ## Start a real HDFS with WebHDFS and HttpFS for development (Java 17 and Maven); says its addresses
 	@$(BIN)/python -m datahub_assets_tests.hadoop start

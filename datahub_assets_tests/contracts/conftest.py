@@ -12,6 +12,27 @@ from datahub_assets.stores.roots import root_url
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, Implementation, TablesAt
 
+SOAKED_ON_HBASE = {
+    "files_at": {
+        "local without links",
+        "webhdfs",
+        "httpfs",
+        "httpfs over a folder",
+    },  # each is met by the embedded store
+    "salt_buckets": {0},
+}
+"""Parameters with which a test runs on HBase only when there is time."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each table store meets a file store and each file store a table store; in the soak, all meet all."""
+    for item in items:
+        drawn = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        on_hbase = drawn.get("new_tables") == "hbase"
+        if on_hbase and any(drawn.get(name) in values for name, values in SOAKED_ON_HBASE.items()):
+            item.add_marker(pytest.mark.soak)
+
 
 def _marks(each: Implementation[TableStore]) -> list[pytest.MarkDecorator]:
     """The marks of tests on it; the first that needs a server waits for it to start."""
