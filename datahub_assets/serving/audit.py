@@ -76,9 +76,14 @@ class AuditLog:
         Raises:
             StoreUnavailable: it could not be written, and so the statement must not be answered.
         """
-        name = _micros(begun.at) + os.urandom(8)
-        self._put(name + b"0", asdict(begun)).result()
+        name, written = self.beginning(begun)
+        written.result()
         return name
+
+    def beginning(self, begun: Begun) -> "tuple[bytes, Future[None]]":
+        """The same for who has something to do meanwhile: the name, and what must be waited for before a row goes out."""
+        name = _micros(begun.at) + os.urandom(8)
+        return name, self._put(name + b"0", asdict(begun))
 
     def end(self, name: bytes, outcome: str, rows: int, seconds: float, error: str | None = None) -> None:
         """How the statement ended will be written soon."""

@@ -21,22 +21,33 @@ from datahub_assets.schema.contract import BUSINESS_DATE, Contract
 from datahub_assets.serving.granted_files import PROTOCOL, Granted
 
 _FIRST_DAY = "0001-01-01"
+View = tuple[str, Mapping[str, Granted]]
 
 
 @dataclass
 class ExtractFiles:
-    """Turns what stands of extracts into SQL and granted files. One for a process: it remembers columns of files."""
+    """Turns what stands of extracts into SQL and granted files. One for a process, for threads.
+
+    It remembers columns of files, and the last view of each extract: 1 ms for 50 files, again and again the same.
+    """
 
     hub: Hub
     _columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _last: dict[str, tuple[Contract, Mapping[str, Change], View]] = field(default_factory=dict)
 
-    def view(self, contract: Contract, changes: Mapping[str, Change]) -> tuple[str, dict[str, Granted]]:
+    def view(self, contract: Contract, changes: Mapping[str, Change]) -> View:
         """A SELECT of the extract's rows, and the files that it reads. A name always means the same bytes.
 
         Args:
             contract: the columns that are wanted.
             changes: what stands, by partition.
         """
+        known = self._last.get(contract.dataset)
+        if known is None or known[:2] != (contract, changes):
+            known = self._last[contract.dataset] = contract, changes, self._view(contract, changes)
+        return known[2]
+
+    def _view(self, contract: Contract, changes: Mapping[str, Change]) -> View:
         selects, files = list[str](), dict[str, Granted]()
         for plan, columns in self._plans(contract, changes).items():
             present = [name for name in contract.arrow_schema.names if name in columns]

@@ -137,15 +137,19 @@ class Session:
         if setting:
             return self._set(setting)
         moment = self.moment()
-        begun = self.engine.begun(self, sql, moment)
         try:
             prepared = self._preparation(moment).run(sql, parameters)
+        except DatahubError as error:
+            self.engine.audit.refused(self.engine.begun(self, sql, moment), str(error))
+            raise
+        name, written = self.engine.audit.beginning(self.engine.begun(self, sql, moment, prepared.reads))
+        try:
             answer = self._run(prepared, moment, batch_rows)
         except DatahubError as error:
-            self.engine.audit.refused(begun, str(error))
+            self.engine.audit.end(name, "refused", 0, 0.0, str(error))
             raise
         try:
-            name = self.engine.audit.begin(self.engine.begun(self, sql, moment, prepared.reads))
+            written.result()
         except DatahubError as error:
             answer.fail(error)
             raise

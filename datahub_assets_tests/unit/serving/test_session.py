@@ -297,3 +297,27 @@ def test_error_of_a_store_comes_through_as_it_is(own: Served) -> None:
         with pytest.raises((DatahubError, FileNotFoundError)) as raised:
             own.rows(user, "SELECT * FROM an.returns")
         assert not isinstance(raised.value, refusals.Refused)
+
+
+def test_statement_that_comes_again_is_judged_anew(own: Served) -> None:
+    """What is remembered of a text is how it parses: whose it is and what stands is found each time it comes."""
+    sql = "SELECT count(DISTINCT ticker) FROM px.prices"
+    assert [own.rows(user, sql) for user in ("ann", "bob", "ann", "bob")] == [[(4,)], [(1,)], [(4,)], [(1,)]]
+    path = own.hub.settings.access
+    path.write_text(path.read_text().replace("px/prices, an/returns", "an/returns"))
+    with pytest.raises(refusals.NoSuchRelation):
+        own.rows("bob", sql)
+    assert own.rows("ann", sql) == [(4,)]
+
+
+def test_extract_is_read_as_it_stands_at_each_position_in_turn(own: Served) -> None:
+    """The files that are remembered are those of one state: another position, or a commit, has its own."""
+    sql = "SELECT * FROM an.returns ORDER BY ALL"
+    newest, before = own.table("ann", sql), own.table("ann", sql, known_at=own.before)
+    assert newest != before
+    assert own.table("ann", sql) == newest
+    assert own.table("ann", sql, known_at=own.before) == before
+    land(own.hub, PRICES, D[4], prices(D[4], A=99))
+    done(own.hub)
+    assert own.table("ann", sql) not in (newest, before)
+    assert own.table("ann", sql, known_at=own.before) == before
