@@ -13,8 +13,8 @@ from datahub_assets.serving.refusals import TooLong
 from datahub_assets.stores.drop_formats import MAX_SHEET_ROWS
 from datahub_assets.stores.drop_formats import xlsx as drop_xlsx
 
-GROUP_ROWS = 122_880
-"""Rows of a row group: what DuckDB writes too."""
+GROUP_ROWS = 65_536
+"""Rows of a row group: a batch of the engine's. Twice as many (as DuckDB writes) make a file 2 % smaller, and hold 55 MB more."""
 DICTIONARY_BYTES = 65_536
 """Of a column's dictionary: columns with more different values are written plain, in half the time and no more bytes."""
 BATCH_ROWS = 65_536
