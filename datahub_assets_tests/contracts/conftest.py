@@ -12,7 +12,7 @@ from datahub_assets.stores.roots import root_url
 from datahub_assets.stores.tables.interface import TableStore
 from datahub_assets_tests.contracts.implementations import FILE_STORES, TABLE_STORES, FilesAt, Implementation, TablesAt
 
-SOAKED_ON_HBASE = {
+SOAKED_ON_HBASE: dict[str, set[object]] = {
     "files_at": {
         "local without links",
         "webhdfs",

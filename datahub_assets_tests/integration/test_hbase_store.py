@@ -237,7 +237,10 @@ def test_child_process_leaves_its_parents_connections_alone(hbase: HBaseServer) 
 def test_site_adds_tls_by_a_function_of_its_own(
     hbase: HBaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The example of docs/hbase.md, before a real TLS end: works with the site's certificate, and not without it."""
+    """The example of docs/hbase.md, before a real TLS end: works with the site's certificate, and not without it.
+
+    What is set is the path in the site's own function, which is the test's; nothing of the hub is replaced.
+    """
     openssl = require_program("openssl", reason="makes the certificate")
     certificate, key = tmp_path / "site.pem", tmp_path / "site.key"
     subprocess.run(

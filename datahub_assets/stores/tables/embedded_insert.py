@@ -38,16 +38,21 @@ def make_ready(connection: sqlite3.Connection, rows: int) -> None:
         )
 
 
-def insert(connection: sqlite3.Connection, keys: pa.BinaryArray, values: pa.BinaryArray) -> None:
-    """The rows are in the table ``rows``, in place of those with the same keys; of a key that comes twice the last."""
+def insert(
+    connection: sqlite3.Connection, keys: pa.BinaryArray, values: pa.BinaryArray, max_bytes: int = MAX_BYTES
+) -> None:
+    """The rows are in the table ``rows``, in place of those with the same keys; of a key that comes twice the last.
+
+    Batches of more than ``max_bytes`` go in halves.
+    """
     if len(keys) < FEW or keys.null_count or values.null_count:  # a null is refused, not taken for no bytes
         connection.executemany(_ONE, zip(keys.to_pylist(), values.to_pylist(), strict=True))
         return
     (key_places, key_bytes), (value_places, value_bytes) = _from_zero(keys), _from_zero(values)
-    if len(key_bytes) + len(value_bytes) > MAX_BYTES:
+    if len(key_bytes) + len(value_bytes) > max_bytes:
         half = len(keys) // 2
-        insert(connection, keys[:half], values[:half])
-        insert(connection, keys[half:], values[half:])
+        insert(connection, keys[:half], values[:half], max_bytes)
+        insert(connection, keys[half:], values[half:], max_bytes)
         return
     connection.execute(_MANY, (key_bytes, value_bytes, _as_text(key_places), _as_text(value_places), len(keys)))
 

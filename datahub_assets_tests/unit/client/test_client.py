@@ -18,7 +18,7 @@ from datahub_assets.client import Client, Interrupted, Refused, Unreachable
 from datahub_assets.serving.users import put_token
 from datahub_assets_tests.hubs import NOON, PRICES, D, done, land, prices
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 
 @pytest.fixture
@@ -160,9 +160,8 @@ def test_hub_that_is_not_there_is_told_with_its_address() -> None:
         client.position()
 
 
-def test_busy_hub_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_busy_hub_is_asked_again() -> None:
     """Where the hub says that a retry helps, and not where it does not."""
-    monkeypatch.setattr("datahub_assets.client.connection._AGAIN_SECONDS", 0.01)
     with _answering([(429, b'{"what": "Busy", "retry_helps": true}'), (200, b'{"cuts": [], "position": 7}')]) as url:
         assert Client(url, tries=2).position() == 7
     with (

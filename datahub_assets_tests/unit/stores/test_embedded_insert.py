@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datahub_assets.stores.tables import embedded_insert
-from datahub_assets.stores.tables.embedded_insert import FEW, insert, make_ready
+from datahub_assets.stores.tables.embedded_insert import FEW, MAX_BYTES, insert, make_ready
 
 Pair = tuple[bytes, bytes]
 SMALL = st.lists(st.tuples(st.binary(max_size=6), st.binary(max_size=12)), min_size=1, max_size=8)
@@ -24,7 +23,9 @@ def connection() -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def stored(connection: sqlite3.Connection, pairs: list[Pair], before: int = 0, parts: int = 1) -> list[Pair]:
+def stored(
+    connection: sqlite3.Connection, pairs: list[Pair], before: int = 0, parts: int = 1, max_bytes: int = MAX_BYTES
+) -> list[Pair]:
     """What the table holds after these rows, given as slices of arrays that have ``before`` other rows in front."""
     keys = pa.array([b"other"] * before + [key for key, _ in pairs], pa.binary())[before:]
     values = pa.array([b"\0"] * before + [value for _, value in pairs], pa.binary())[before:]
@@ -32,7 +33,7 @@ def stored(connection: sqlite3.Connection, pairs: list[Pair], before: int = 0, p
     step = -(-len(pairs) // parts)
     for i in range(0, len(pairs), step):
         make_ready(connection, min(step, len(pairs) - i))
-        insert(connection, keys[i : i + step], values[i : i + step])
+        insert(connection, keys[i : i + step], values[i : i + step], max_bytes)
     return connection.execute("SELECT k, v FROM rows ORDER BY k").fetchall()
 
 
@@ -47,13 +48,22 @@ def test_insert_leaves_the_last_value_of_each_key(
     assert stored(connection, pairs, before, parts) == sorted(dict(pairs).items())
 
 
-def test_insert_of_more_bytes_than_a_statement_takes_is_cut(
-    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_insert_of_more_bytes_than_a_statement_takes_is_cut(connection: sqlite3.Connection) -> None:
     """SQLite takes blobs of a billion bytes at most: larger batches go in halves, and lose nothing."""
-    monkeypatch.setattr(embedded_insert, "MAX_BYTES", 20_000)
     pairs = [(b"%05d" % i, bytes([i % 251]) * (i % 97)) for i in range(3_000)]
-    assert stored(connection, pairs) == pairs
+    assert stored(connection, pairs, max_bytes=20_000) == pairs
+
+
+@pytest.mark.soak
+def test_insert_takes_more_than_sqlites_longest_blob(connection: sqlite3.Connection) -> None:
+    """As above, at the real size: 1.1 GB in one batch, where one statement with all of it would be refused."""
+    keys, value = [b"%05d" % i for i in range(1_100)], b"\0\xff" * 500_000
+    make_ready(connection, len(keys))
+    connection.execute("DELETE FROM rows")
+    insert(connection, pa.array(keys), pa.array([value] * len(keys), pa.binary()))
+    found = connection.execute("SELECT k FROM rows WHERE v = ? ORDER BY k", (value,)).fetchall()
+    connection.execute("DELETE FROM rows")
+    assert [key for (key,) in found] == keys
 
 
 def test_nulls_are_refused_as_row_by_row(connection: sqlite3.Connection) -> None:
