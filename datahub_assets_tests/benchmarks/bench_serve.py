@@ -28,7 +28,6 @@ from datahub_assets_tests.benchmarks.figures import Figure, interleaved, paired,
 from datahub_assets_tests.benchmarks.serving_setup import (
     EXTRACT,
     OTHER_USER,
-    PASSWORD,
     USER,
     ServerProcess,
     load_twin,
@@ -37,6 +36,7 @@ from datahub_assets_tests.benchmarks.serving_setup import (
     served,
 )
 from datahub_assets_tests.postgres import running
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 AGGREGATE = """
 SELECT currency, strategy, count(*) AS positions, sum(book_value) AS book_value, max(quantity) AS largest

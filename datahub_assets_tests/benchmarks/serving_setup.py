@@ -23,9 +23,11 @@ from datahub_assets.operations.receive import look, receive
 from datahub_assets.operations.structure import structure
 from datahub_assets.serving.credentials import Verifier
 from datahub_assets.settings import Settings
+from datahub_assets_tests.integration.odbc.twins import copy_rows
 from datahub_assets_tests.postgres import Postgres
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
-USER, OTHER_USER, PASSWORD = "ann", "ben", "password"
+USER, OTHER_USER = "ann", "ben"
 DATASET, EXTRACT = "synthetic/positions", "bench/rows"
 _EXTRACT = """\
 kind: extract
@@ -129,11 +131,6 @@ def load_twin(postgres: Postgres, door: ServerProcess) -> str:
         columns = source.execute(_COLUMNS).fetchall()
         declared = ", ".join(f'"{name}" {kind}' for name, kind in columns)
         target.execute(f"CREATE TABLE bench.rows ({declared})")
-        with (
-            source.cursor().copy("COPY bench.rows TO STDOUT (FORMAT binary)") as read,
-            target.cursor().copy("COPY bench.rows FROM STDIN (FORMAT binary)") as written,
-        ):
-            for part in read:
-                written.write(part)
+        copy_rows(source, target, sql.Identifier("bench", "rows"))
         target.execute("ANALYZE")
     return f"host=127.0.0.1 port={postgres.port} user={USER} dbname=postgres"

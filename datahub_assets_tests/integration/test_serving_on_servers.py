@@ -15,8 +15,8 @@ from datahub_assets_tests.hbase.shared import HBaseServer
 from datahub_assets_tests.integration.test_hub_on_hbase import lines
 from datahub_assets_tests.unit.serving.http import listening as http
 from datahub_assets_tests.unit.serving.odbc import listening as odbc
-from datahub_assets_tests.unit.serving.odbc.conftest import PASSWORD, with_passwords
-from datahub_assets_tests.unit.serving.served import Served, make_hub, serving
+from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
+from datahub_assets_tests.unit.serving.served import PASSWORD, Served, make_hub, serving
 
 pytestmark = [pytest.mark.hbase, pytest.mark.hdfs, pytest.mark.timeout(900)]
 USERS = ("ann", "bob", "cat", "eve")

@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 
 from datahub_assets_tests.integration.odbc.twins import Twin
-from datahub_assets_tests.servers import require_program, require_server
 from datahub_assets_tests.unit.serving.served import Served
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "odbc.md"
@@ -39,17 +38,6 @@ def rows(heading: str) -> Iterator[list[str]]:
 def code(text: str) -> list[str]:
     """What stands in the text as code."""
     return re.findall(r"`([^`]+)`", text)
-
-
-@pytest.fixture(scope="module")
-def pyodbc() -> Any:
-    """The module pyodbc, where unixODBC and the driver are installed."""
-    require_program("odbcinst", reason="Debian: apt-get install unixodbc odbc-postgresql")
-    import pyodbc
-
-    if "PostgreSQL Unicode" not in pyodbc.drivers():
-        require_server("psqlODBC", "no driver 'PostgreSQL Unicode' (Debian: apt-get install odbc-postgresql)")
-    return pyodbc
 
 
 def here(text: str, hub: Twin, before: int = 0) -> str:

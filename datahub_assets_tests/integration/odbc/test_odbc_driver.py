@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from datahub_assets_tests.integration.odbc.twins import Twin
-from datahub_assets_tests.servers import require_program, require_server
 
 OPTIONS: list[dict[str, object]] = [
     {},
@@ -49,17 +48,6 @@ METADATA: list[tuple[str, dict[str, str]]] = [
     ("tables", {"table": "nothing"}),
     ("procedures", {"schema": "px"}),
 ]
-
-
-@pytest.fixture(scope="module")
-def pyodbc() -> Any:
-    """The module pyodbc, where unixODBC and the driver are installed."""
-    require_program("odbcinst", reason="Debian: apt-get install unixodbc odbc-postgresql")
-    import pyodbc
-
-    if "PostgreSQL Unicode" not in pyodbc.drivers():
-        require_server("psqlODBC", "no driver 'PostgreSQL Unicode' (Debian: apt-get install odbc-postgresql)")
-    return pyodbc
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

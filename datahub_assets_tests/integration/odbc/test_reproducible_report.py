@@ -5,12 +5,10 @@ from typing import Any
 
 from datahub_assets.operations.cuts import create_cut
 from datahub_assets_tests.hubs import NOON, PRICES, D, done, land, prices
-from datahub_assets_tests.integration.odbc.test_odbc_driver import pyodbc
 from datahub_assets_tests.integration.odbc.twins import Twin
 from datahub_assets_tests.unit.serving.odbc.listening import listening
 from datahub_assets_tests.unit.serving.served import Served
 
-__all__ = ["pyodbc"]
 REPORT = (
     "SELECT ticker, count(*) AS days, sum(price) AS total, avg(price) AS mean FROM an.returns GROUP BY ticker ORDER BY 1",
     "SELECT * FROM an.returns ORDER BY 1, 2",

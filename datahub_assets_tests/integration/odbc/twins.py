@@ -13,9 +13,9 @@ from psycopg import sql
 from datahub_assets.serving.odbc.catalogue.rows import comment_of
 from datahub_assets.serving.relations import Relation, RelationKind
 from datahub_assets_tests.postgres import Postgres
-from datahub_assets_tests.unit.serving.served import Served
+from datahub_assets_tests.unit.serving.served import PASSWORD, Served
 
-USER, PASSWORD, DATABASE = "ann", "password", "datahub"
+USER, DATABASE = "ann", "datahub"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def load(postgres: Postgres, door: Twin, served: Served) -> Twin:
         for statement in statements(relations):
             target.execute(statement)
         for relation in relations:
-            _copy(source, target, relation)
+            copy_rows(source, target, sql.Identifier(relation.schema, relation.name))
         target.execute("ANALYZE")
     return twin
 
@@ -95,11 +95,12 @@ def _type(name: str) -> str:
     return {"VARCHAR": "text", "DOUBLE": "double precision"}.get(name, name)
 
 
-def _copy(source: "psycopg.Connection[object]", target: "psycopg.Connection[object]", relation: Relation) -> None:
-    table = sql.Identifier(relation.schema, relation.name)
-    out = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT binary)").format(table)
+def copy_rows(
+    source: "psycopg.Connection[object]", target: "psycopg.Connection[object]", table: sql.Identifier
+) -> None:
+    """A table of the target has the rows of the source's: all, in binary."""
     with (
-        source.cursor().copy(out) as read,
+        source.cursor().copy(sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(table)) as read,
         target.cursor().copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(table)) as written,
     ):
         for part in read:

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from datahub_assets_tests.servers import require_program
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD, Listening, listening
+from datahub_assets_tests.unit.serving.http.listening import Listening, listening
 from datahub_assets_tests.unit.serving.pages.past import past_served
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 NARROW, WIDE = 390, 1400
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

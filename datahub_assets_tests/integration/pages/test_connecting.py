@@ -14,11 +14,10 @@ from datahub_assets.serving.pages.connect import DRIVER_LINUX, DRIVER_WINDOWS, E
 from datahub_assets_tests.hubs import PRICES, small_hub
 from datahub_assets_tests.servers import require_program, require_server
 from datahub_assets_tests.unit.serving.http import listening as http
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD
 from datahub_assets_tests.unit.serving.odbc import listening as odbc
 from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
 from datahub_assets_tests.unit.serving.pages.past import make_past
-from datahub_assets_tests.unit.serving.served import ACCESS, serving
+from datahub_assets_tests.unit.serving.served import ACCESS, PASSWORD, serving
 
 ROWS = {None: 8, "before": 8}
 TICKERS = {None: {"A", "HIDDENB", "HIDDEND"}, "before": {"A", "HIDDENB", "HIDDENC"}}
@@ -57,7 +56,10 @@ def require_driver() -> None:
 def test_python_that_is_copied_brings_the_rows(
     endpoints: Endpoints, title: str, known_at: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows of the moment that the page showed, in a frame; the password is asked for, and stands nowhere."""
+    """The rows of the moment that the page showed, in a frame; the password is asked for, and stands nowhere.
+
+    The person at the keyboard is all that is made up: nothing of the hub is replaced.
+    """
     if "ODBC" in title:
         require_driver()
     monkeypatch.setattr("getpass.getpass", lambda: PASSWORD)

@@ -32,6 +32,8 @@ from datahub_assets_tests.hubs import (
     small_hub,
 )
 
+PASSWORD = "password"
+"""Everybody's, where a test signs in by one."""
 TICKERS = ("A", "HIDDENB", "HIDDENC", "HIDDEND")
 ACCESS = """\
 # Comments stay.

@@ -12,8 +12,7 @@ from datahub_assets.serving.engine import Engine
 from datahub_assets.serving.http.app import make_app
 from datahub_assets.serving.http.options import HttpOptions
 from datahub_assets.serving.http.server import Address, Server
-
-PASSWORD = "password"
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 
 @dataclass(frozen=True)

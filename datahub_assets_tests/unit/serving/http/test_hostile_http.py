@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 SECRETS = re.compile(
     r"HIDDEN[BCD]|MASKED|\b(2[0-4]|3[0-4]|4[0-4])\.0000|root:|SCRAM-SHA|/serving|access\.yaml|Traceback|idx.members"

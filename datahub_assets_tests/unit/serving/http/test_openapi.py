@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 DOCUMENT = "/api/v1/openapi.json"
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)

@@ -9,7 +9,7 @@ from datahub_assets.client import Client
 from datahub_assets.operations.cuts import create_cut
 from datahub_assets_tests.hubs import NOON, PRICES, D, done, land, prices
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD
+from datahub_assets_tests.unit.serving.served import PASSWORD
 
 REPORT = """
 SELECT ticker, count(*) AS days, sum(price) AS total, avg(price) AS mean FROM an.returns GROUP BY ticker ORDER BY ticker

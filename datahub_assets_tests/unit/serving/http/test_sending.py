@@ -13,9 +13,9 @@ from datahub_assets.serving.http.options import HttpOptions
 from datahub_assets.settings import Serving
 from datahub_assets_tests.memory import peak_megabytes
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD, Listening, listening
+from datahub_assets_tests.unit.serving.http.listening import Listening, listening
 from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
-from datahub_assets_tests.unit.serving.served import Served, make_hub, serving
+from datahub_assets_tests.unit.serving.served import PASSWORD, Served, make_hub, serving
 
 SQL = "/api/v1/sql"
 LONG = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3"

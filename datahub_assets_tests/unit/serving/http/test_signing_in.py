@@ -23,9 +23,9 @@ from datahub_assets.serving.users import put_token, put_user, revoke
 from datahub_assets_tests.hubs import NOON
 from datahub_assets_tests.servers import require_program
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
-from datahub_assets_tests.unit.serving.http.listening import PASSWORD, listening
+from datahub_assets_tests.unit.serving.http.listening import listening
 from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
-from datahub_assets_tests.unit.serving.served import make_hub, serving
+from datahub_assets_tests.unit.serving.served import PASSWORD, make_hub, serving
 
 _CERTIFICATE = (
     "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",

@@ -7,9 +7,7 @@ import pytest
 
 from datahub_assets.serving.credentials import Verifier
 from datahub_assets.serving.odbc.catalogue import system
-from datahub_assets_tests.unit.serving.served import ACCESS, Served, make_hub, serving
-
-PASSWORD = "password"
+from datahub_assets_tests.unit.serving.served import ACCESS, PASSWORD, Served, make_hub, serving
 
 
 def with_passwords(access: str = ACCESS) -> str:
