@@ -1,7 +1,8 @@
 """DuckDBs that can reach nothing: each serves one statement at a time, and has what that statement may read.
 
 Files, extensions and settings are out of reach before the first statement comes. What a statement sees lives in a
-database that is attached for it and taken away after it. A few idle DuckDBs are kept, because making one takes 20 ms.
+database that is attached for it and taken away after it. As many idle DuckDBs are kept as statements compute at once, because
+making one takes 20 ms.
 """
 
 import os
@@ -25,7 +26,6 @@ from datahub_assets.serving.sources import Source
 from datahub_assets.settings import Serving
 from datahub_assets.stores.ahead import ahead
 
-KEPT_IDLE = 2
 _READERS = ThreadPoolExecutor(min(4, os.cpu_count() or 2), thread_name_prefix="serving-read")
 """Threads that read pages of tables and files ahead, for all statements: each keeps some 100 MB for its pages."""
 _SETTINGS = (
@@ -148,7 +148,7 @@ class Ducks:
             duck.close()
             return
         with self._lock:
-            if not self._closed and len(self._idle) < KEPT_IDLE:
+            if not self._closed and len(self._idle) < self._limits.running_statements:
                 self._idle.append(duck)
                 return
         duck.close()
