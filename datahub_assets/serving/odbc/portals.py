@@ -21,8 +21,9 @@ from datahub_assets.serving.odbc.rows import PIECE_BYTES, Shown, pieces
 from datahub_assets.serving.refusals import Refused
 from datahub_assets.serving.session import Description
 
-_AHEAD = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="odbc-ahead")
-"""Threads that compute and write what clients will ask for next; where none is free, it is done when it is asked for."""
+_AHEAD = ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2), thread_name_prefix="odbc-ahead")
+"""Threads that compute and write what clients will ask for next. Where none is free, it is done when it is asked for: on a busy
+machine nothing is gained by doing it before, and it is lost where a client asks for no more."""
 
 
 class NoSuchPortal(Refused):
