@@ -43,12 +43,15 @@ def catch_up(
 ) -> Iterator[Step]:
     """Receive what is complete in landing, then structure and publish what is behind; an error stops its own part only.
 
+    First, what a writer that died had appended is copied into the vault.
+
     Args:
         on_total: is told how many files there are, before the first.
         tried: see ``follow``.
         watch: see ``follow``.
     """
     tried, watch = set() if tried is None else tried, watch or Watch()
+    hub.finish_copy()
     seen = look(hub)
     on_total(len(seen.ready) + len(seen.refused))
     yield from (Step(None, error=error) for error in seen.unreachable)

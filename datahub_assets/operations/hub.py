@@ -204,6 +204,15 @@ class Hub:
         self.require_log()
         return self.log.append(draft, built_on, self.clock)
 
+    def finish_copy(self) -> int:
+        """The vault has the whole log, also where a writer died before it copied its entry; returns how many it lacked."""
+        last, lacking = self.log.last(), 0
+        while lacking <= last and not self.vault.has_copy(last - lacking):
+            lacking += 1
+        if lacking:
+            self._copy(self.log.entry(last))
+        return lacking
+
     def draw_write_id(self, dataset: str) -> int:
         """The next write id T of a dataset: unique, never given again. To be drawn after what it builds on was read."""
         return self.log.draw(write_id_counter(dataset))

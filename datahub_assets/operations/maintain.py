@@ -131,14 +131,7 @@ def _compact(hub: Hub, extract: str, changes: list[Change], position: int, month
 
 
 def _copies(hub: Hub) -> Iterator[Done]:
-    last, copied = hub.log.last(), 0
-    for position in range(last, -1, -1):
-        if hub.vault.has_copy(position):
-            break
-        copied += 1
-    if copied:
-        hub.vault.copy_log(hub.log.entry(last), hub.log.entry)
-    yield Done("log copy", None, copied, "entries copied into the vault")
+    yield Done("log copy", None, hub.finish_copy(), "entries copied into the vault")
     for name in hub.catalogue.structured:
         for contract in hub.log.contracts(name):
             hub.vault.keep_contract(contract)

@@ -188,7 +188,9 @@ def _asset(
 
 def _hub(context: dg.AssetExecutionContext) -> Hub:
     resource: HubResource = context.resources.hub
-    return resource.open(context.run.run_id)
+    hub = resource.open(context.run.run_id)
+    hub.finish_copy()  # of a run that was killed, of which this may be the next try
+    return hub
 
 
 CHECK_DESCRIPTIONS = {

@@ -29,7 +29,7 @@ from datahub_assets_tests.integration.killed import (
 )
 from datahub_assets_tests.integration.watched import Reader, holds
 
-KILLS, SOAK_KILLS = 15, 1_000
+KILLS, SOAK_KILLS = 25, 1_000
 CALLS_BETWEEN = 70
 """A worker lives for so many changing calls at most: a hub's work (about 350) takes about ten lives."""
 RESULTS = Path(__file__).parents[2] / "build" / "soak" / "kills.json"

@@ -8,6 +8,7 @@ import pytest
 from datahub_assets.operations.follow import catch_up
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.receive import look, receive
+from datahub_assets.stores.vault import log_path
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
@@ -49,6 +50,18 @@ def test_history_is_known_from_the_arrival_of_its_files(history: Hub) -> None:
         assert price_of(history, "A", day, arrived - timedelta(milliseconds=1)) is None
         assert price_of(history, "A", day, arrived + timedelta(seconds=1)) == 10 + hour
         assert [r[0] for r in rows(history, RETURNS, arrived + timedelta(seconds=1))][-1] == day
+
+
+def test_entry_whose_writer_died_before_its_copy_is_copied_although_nothing_is_left_to_do(history: Hub) -> None:
+    """The vault alone must be enough to rebuild all, and the newest entry may be the last for long."""
+    land(history, PRICES, D[0], prices(D[0], A=10), at=FIRST)
+    done(history)
+    last = history.log.last()
+    for position in (last - 1, last):
+        history.files.remove(log_path(position))
+    done(open_hub(history.settings.home))
+    assert history.log.last() == last
+    assert list(history.vault.copied_entries()) == list(history.log.entries())
 
 
 def test_history_goes_on_with_its_known_times_when_the_run_before_died(history: Hub) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from datahub_assets.history.log import render_instant
+from datahub_assets.stores.vault import log_path
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
@@ -88,6 +89,15 @@ def test_run_again_changes_nothing(dagster: Dagster) -> None:
         last, files = dagster.hub.log.last(), list(dagster.hub.files.list(""))
     assert (dagster.hub.log.last(), list(dagster.hub.files.list(""))) == (last, files)
     assert last == 2
+
+
+def test_run_again_copies_the_entry_whose_run_died_before_it_did(dagster: Dagster) -> None:
+    """A run was killed between its commit and the commit's copy in the vault: the next try has nothing to do but that."""
+    land(dagster.hub, PRICES, D[0], prices(D[0], A=1))
+    assert dagster.run(raw(PRICES), structured(PRICES), day=D[0]).success
+    dagster.hub.files.remove(log_path(dagster.hub.log.last()))
+    assert dagster.run(structured(PRICES), day=D[0]).success
+    assert list(dagster.hub.vault.copied_entries()) == list(dagster.hub.log.entries())
 
 
 def test_range_with_a_hole_names_the_file_that_is_missing_and_is_not_tried_again(dagster: Dagster) -> None:
