@@ -1,9 +1,11 @@
 """The catalogue's assets: for each dataset raw and structured, for each extract published; bodies of a few lines."""
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import CodeType
 from typing import Any
 
 import dagster as dg
@@ -163,7 +165,7 @@ def _asset(
         },
     )
     names = () if layer == RAW else checks.check_names(declared)
-    return dg.multi_asset(
+    decorator = dg.multi_asset(
         name=op_name(layer, declared.dataset),
         outs={"out": dg.AssetOut.from_spec(spec, is_required=False, io_manager_key=io_manager)},
         ins=ins or {},
@@ -184,6 +186,19 @@ def _asset(
             for name in names
         ],
     )
+    return lambda made: decorator(_with_signature(made))
+
+
+_SIGNATURES: dict[CodeType, inspect.Signature] = {}
+
+
+def _with_signature(made: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """Dagster asks for the signature of each function sixteen times; those of a layer have one, which is made once."""
+    code = made.__code__
+    if code not in _SIGNATURES:
+        _SIGNATURES[code] = inspect.signature(made)
+    made.__signature__ = _SIGNATURES[code]  # type: ignore[attr-defined]  # where inspect looks first
+    return made
 
 
 def _hub(context: dg.AssetExecutionContext) -> Hub:
