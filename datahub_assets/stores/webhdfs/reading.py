@@ -67,7 +67,11 @@ class Download(io.RawIOBase):
         wanted = min(len(buffer), self.size - self._at)
         if wanted <= 0:
             return 0
-        got = self._connection.patiently("read", self._where, lambda: self._some(memoryview(buffer)[:wanted]))
+        room = memoryview(buffer)[:wanted]
+        try:
+            got = self._some(room)
+        except Passing:  # patience is not for free: it begins where it is needed
+            got = self._connection.patiently("read", self._where, lambda: self._some(room))
         self._at += got
         self._from = self._at
         return got
