@@ -54,6 +54,11 @@ class Serving(BaseModel):
     memory: str = Field("1GB", description="Memory of the query engine for one statement.")
     temporary: str = Field("10GB", description="Room on disk for one statement that needs more.")
     threads: int = Field(0, ge=0, description="Threads of one statement; 0: one a processor.")
+    wrong_passwords: int = Field(
+        10,
+        ge=1,
+        description="Wrong passwords of one user from one address in a minute; then none is looked at for a while.",
+    )
 
 
 class Settings(BaseSettings):

@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 
 import pyarrow as pa
 
 from datahub_assets.operations.hub import Hub
 from datahub_assets.serving import access_file
 from datahub_assets.serving.access import token_owners
+from datahub_assets.serving.attempts import Attempts
 from datahub_assets.serving.audit import AuditLog, Begun, Read
 from datahub_assets.serving.credentials import Verifier, nobody, token_hash
 from datahub_assets.serving.described import Described
@@ -81,11 +82,23 @@ class Engine:
         self.ducks.close()
         self.audit.close()
 
+    @cached_property
+    def attempts(self) -> Attempts:
+        """Wrong passwords; a door that verifies them itself asks before and tells after."""
+        return Attempts(self.limits.wrong_passwords)
+
     # -- signing in --------------------------------------------------------------------------------------------------
 
-    def sign_in_with_password(self, user: str, password: str) -> Identity:
-        """Who has this name and password. Raises NotSignedIn, after the same time, whatever is wrong."""
+    def sign_in_with_password(self, user: str, password: str, address: str = "") -> Identity:
+        """Who has this name and password. ``address``: where from, without a port.
+
+        Raises:
+            NotSignedIn: after the same time, whatever is wrong.
+            TooManyAttempts: too often, whatever the password.
+        """
+        self.attempts.require(user, address)
         if not self.verifier(user).accepts(password):
+            self.attempts.failed(user, address)
             raise NotSignedIn("Not signed in", where=user, expected="the user's password")
         return self._signed_in(Identity(user))
 

@@ -106,6 +106,13 @@ class NotSignedIn(Refused):
     sqlstate = "28000"
 
 
+class TooManyAttempts(Refused):
+    """Wrong passwords were tried, and for a while no other is looked at."""
+
+    sqlstate = "28000"
+    retry_helps = True
+
+
 class RightsChanged(Refused):
     """The person's rights were changed or revoked while the answer was being read."""
 

@@ -17,6 +17,7 @@ MEDIA_TYPE = "application/problem+json"
 LOG = logging.getLogger("datahub.http")
 _STATUS: tuple[tuple[type[DatahubError], HTTPStatus], ...] = (
     (refusals.NotSignedIn, HTTPStatus.UNAUTHORIZED),
+    (refusals.TooManyAttempts, HTTPStatus.TOO_MANY_REQUESTS),
     (refusals.NotAllowed, HTTPStatus.FORBIDDEN),
     (refusals.RightsChanged, HTTPStatus.FORBIDDEN),
     (refusals.TooBusy, HTTPStatus.TOO_MANY_REQUESTS),
@@ -66,7 +67,7 @@ def problem(error: DatahubError) -> Response:
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Basic realm="DataHub", charset="UTF-8", Bearer realm="DataHub"'
     if error.retry_helps and status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
-        headers["Retry-After"] = "2"
+        headers["Retry-After"] = "60" if isinstance(error, refusals.TooManyAttempts) else "2"
     return JSONResponse(document(error, status), status, headers, media_type=MEDIA_TYPE)
 
 

@@ -11,13 +11,14 @@ from datahub_assets.errors import QueryError
 from datahub_assets.serving.engine import Engine
 from datahub_assets.serving.http.options import HttpOptions
 from datahub_assets.serving.http.signing_in import (
+    address_of,
     engine_of,
     forget_sign_in,
     keep_sign_in,
     local_path,
     options_of,
 )
-from datahub_assets.serving.refusals import NotSignedIn, TooLong
+from datahub_assets.serving.refusals import NotSignedIn, TooLong, TooManyAttempts
 
 router = APIRouter(include_in_schema=False)
 _FORM_BYTES = 16_384
@@ -29,13 +30,16 @@ async def sign_in(
     engine: Annotated[Engine, Depends(engine_of)],
     options: Annotated[HttpOptions, Depends(options_of)],
 ) -> Response:
-    """The browser is signed in and sent to ``next``; with a wrong password back to the form, ``?failed=1``."""
+    """The browser is signed in and sent to ``next``; with a wrong password back to the form, ``?failed=wrong`` or ``often``."""
     form = await _form(request)
     target = local_path(form.get("next"))
     try:
-        await to_thread.run_sync(engine.sign_in_with_password, form.get("user", ""), form.get("password", ""))
-    except NotSignedIn:
-        return RedirectResponse(f"/sign-in?{urlencode({'failed': 1, 'next': target})}", 303)
+        await to_thread.run_sync(
+            engine.sign_in_with_password, form.get("user", ""), form.get("password", ""), address_of(request)
+        )
+    except (NotSignedIn, TooManyAttempts) as error:
+        why = "wrong" if isinstance(error, NotSignedIn) else "often"
+        return RedirectResponse(f"/sign-in?{urlencode({'failed': why, 'next': target})}", 303)
     response = RedirectResponse(target, 303)
     keep_sign_in(response, engine, options, form["user"])
     return response

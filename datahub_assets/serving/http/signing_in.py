@@ -47,12 +47,13 @@ def person_of(request: Request) -> Identity:
 
     Raises:
         NotSignedIn: nobody, or with a wrong or revoked password, token or sign-in.
+        TooManyAttempts: with wrong passwords before.
     """
     said = request.headers.getlist("authorization")
     if len(said) > 1:
         raise NotSignedIn("Not signed in", got="two Authorization headers", expected="one")
     if said:
-        return _by_header(engine_of(request), said[0])
+        return _by_header(engine_of(request), said[0], address_of(request))
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise NotSignedIn("Not signed in", expected="an API token as bearer, or a name and password (basic)")
@@ -107,7 +108,12 @@ def local_path(text: str | None) -> str:
     return quote(text, safe="/?&=%:,;+#@!~*'()-._")
 
 
-def _by_header(engine: Engine, said: str) -> Identity:
+def address_of(request: Request) -> str:
+    """Where the request comes from, without the port."""
+    return request.client.host if request.client else ""
+
+
+def _by_header(engine: Engine, said: str, address: str) -> Identity:
     scheme, _, rest = said.partition(" ")
     if scheme.lower() == "bearer":
         return engine.sign_in_with_token(rest.strip())
@@ -120,7 +126,7 @@ def _by_header(engine: Engine, said: str) -> Identity:
     if not colon:
         raise NotSignedIn("Not signed in", got="no colon between name and password")
     if not password.startswith(TOKEN_PREFIX):
-        return engine.sign_in_with_password(user, password)
+        return engine.sign_in_with_password(user, password, address)
     identity = engine.sign_in_with_token(password)  # for programs that know basic authentication only
     if identity.user != user:
         raise NotSignedIn("Not signed in", where=user, expected="a token of this user")

@@ -158,6 +158,7 @@ class Connection:
 
     def _asked(self) -> Iterator[Reply]:
         try:
+            self._engine.attempts.require(self._startup["user"], self._address)
             verifier = self._engine.verifier(self._startup["user"])
         except DatahubError as error:
             yield from self._end(fault_of(error, "FATAL"))
@@ -170,6 +171,7 @@ class Connection:
         try:
             said = self._scram.step(message.body)
         except NotProven:
+            self._engine.attempts.failed(self._startup["user"], self._address)
             yield from self._end(
                 Fault("28P01", f'password authentication failed for user "{self._startup["user"]}"', severity="FATAL")
             )
@@ -177,6 +179,10 @@ class Connection:
         yield said
         if self._scram.proven:
             yield from self._opened()
+
+    @property
+    def _address(self) -> str:
+        return self._place.client.rpartition(":")[0]
 
     def _opened(self) -> Iterator[Reply]:
         self.protocol.signed_in()

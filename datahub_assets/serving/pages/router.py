@@ -43,7 +43,7 @@ def join_pages(app: FastAPI, engine: Engine) -> None:
 
 
 @router.get("/sign-in")
-def sign_in_form(request: Request, next: str = "/", failed: int = 0) -> Response:
+def sign_in_form(request: Request, next: str = "/", failed: str = "") -> Response:
     """The form that signs a browser in."""
     status = HTTPStatus.UNAUTHORIZED if failed else HTTPStatus.OK
     return render(

@@ -113,7 +113,7 @@ def serving(
 ) -> Iterator[Served]:
     """The hub, served."""
     (hub.settings.home / "access.yaml").write_text(access)
-    engine = Engine.open(hub, system, limits or Serving(memory="256MB", threads=2))
+    engine = Engine.open(hub, system, limits or Serving(memory="256MB", threads=2, wrong_passwords=10_000))
     try:
         yield Served(hub, engine, before)
     finally:

@@ -20,6 +20,7 @@ from datahub_assets.errors import DeclarationError
 from datahub_assets.serving.http.options import HttpOptions, key_at
 from datahub_assets.serving.http.signing_in import keep_sign_in
 from datahub_assets.serving.users import put_token, put_user, revoke
+from datahub_assets.settings import Serving
 from datahub_assets_tests.hubs import NOON
 from datahub_assets_tests.servers import require_program
 from datahub_assets_tests.unit.serving.http.conftest import HttpDoor
@@ -52,9 +53,30 @@ def test_form_signs_a_browser_in_by_a_cookie_that_scripts_cannot_read(http_door:
 def test_form_with_a_wrong_password_leads_back_to_the_form_without_a_cookie(http_door: HttpDoor) -> None:
     """And never to another server, whatever ``next`` says."""
     response = _form_sign_in(http_door, "ann", "wrong", "https://evil.example/")
-    assert response.headers["location"] == "/sign-in?failed=1&next=%2F"
+    assert response.headers["location"] == "/sign-in?failed=wrong&next=%2F"
     assert "set-cookie" not in response.headers
     assert _form_sign_in(http_door, "ann", target="//evil.example").headers["location"] == "/"
+
+
+def test_wrong_passwords_are_borne_so_often_and_then_no_password_is_right_for_a_while(tmp_path: Path) -> None:
+    """By basic authentication and by form alike, counted by user: others, and tokens, are served as ever."""
+    hub, before = make_hub(tmp_path / "hub")
+    limits = Serving(memory="256MB", threads=2, wrong_passwords=3)
+    with serving(hub, before, with_passwords(), limits) as served, listening(served.engine) as http:
+        door = HttpDoor(served, http)
+        ann, bob = ((user, PASSWORD) for user in ("ann", "bob"))
+        said = [httpx.get(f"{http.url}{PRICES}", auth=("ann", "wrong")).status_code for _ in range(2)]
+        assert _form_sign_in(door, "ann", "wrong").headers["location"] == "/sign-in?failed=wrong&next=%2F"
+        assert said == [401, 401]
+        refused = httpx.get(f"{http.url}{PRICES}", auth=ann)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+        assert refused.json()["what"] == "Too many wrong passwords"
+        assert _form_sign_in(door, "ann").headers["location"] == "/sign-in?failed=often&next=%2F"
+        assert "Wait a minute" in httpx.get(f"{http.url}/sign-in?failed=often").text
+        assert httpx.get(f"{http.url}{PRICES}", auth=bob).status_code == 200
+        token = put_token(hub.settings.access, "ann", "excel", NOON)
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert httpx.get(f"{http.url}{PRICES}", headers=bearer).status_code == 200
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Conversations without a socket: what is answered to each message, in which order, with which SQLSTATE."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 
 from datahub_assets.serving.odbc import replies
 from datahub_assets.serving.odbc.connection import CancelOther, GoOnInTls, Over, Place
+from datahub_assets.settings import Serving
 from datahub_assets_tests.unit.serving.odbc import client
 from datahub_assets_tests.unit.serving.odbc.client import Said, fields
+from datahub_assets_tests.unit.serving.odbc.conftest import with_passwords
 from datahub_assets_tests.unit.serving.odbc.talk import dialled, kinds, rows_of, sign_in, signed_in, tags
-from datahub_assets_tests.unit.serving.served import Served
+from datahub_assets_tests.unit.serving.served import PASSWORD, Served, make_hub, serving
 
 
 def error_of(heard: list[Said]) -> dict[str, str]:
@@ -57,6 +60,20 @@ def test_connection_that_cannot_be_is_refused_by_name(
     fault = error_of(sign_in(talk, user, password, **startup))
     assert (fault["S"], fault["C"]) == ("FATAL", state)
     assert talk.is_over
+
+
+def test_wrong_passwords_are_borne_so_often_and_then_no_password_is_right_for_a_while(tmp_path: Path) -> None:
+    """Whoever is known from another address, or has another name, signs in as ever."""
+    hub, before = make_hub(tmp_path / "hub")
+    limits = Serving(memory="256MB", threads=2, wrong_passwords=2)
+    with serving(hub, before, with_passwords(), limits) as served:
+        assert [error_of(sign_in(dialled(served), "ann", "wrong"))["C"] for _ in range(2)] == ["28P01", "28P01"]
+        fault = error_of(sign_in(dialled(served), "ann", PASSWORD))
+        assert (fault["S"], fault["C"]) == ("FATAL", "28000")
+        assert "Too many wrong passwords" in fault["M"]
+        for talk, user in ((dialled(served), "bob"), (dialled(served, Place("elsewhere:1", 1, 1)), "ann")):
+            sign_in(talk, user, PASSWORD)
+            assert not talk.is_over
 
 
 def test_tls_is_offered_where_there_is_a_certificate(door: Served) -> None:
