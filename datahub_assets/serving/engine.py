@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 
 import pyarrow as pa
 
@@ -47,13 +47,13 @@ class System:
 
 
 class Engine:
-    """See the module. For threads."""
+    """See the module. For threads. ``attempts``: a door that verifies a password itself asks them before and tells them after."""
 
     def __init__(self, hub: Hub, limits: Serving, system: System, clock: Callable[[], datetime]) -> None:
         """Made by ``open``."""
         self.hub, self.limits, self.system, self.clock = hub, limits, system, clock
         self.described = Described(hub)
-        self.turns = Turns(limits)
+        self.turns, self.attempts = Turns(limits), Attempts(limits.wrong_passwords)
         self.ducks = Ducks(limits)
         self.audit = AuditLog(hub.tables, clock)
         self.access = access_file.WatchedAccess(hub.settings.access, partial(access_file.problems, hub))
@@ -73,6 +73,9 @@ class Engine:
             system: what the door adds.
             limits: None: those of the hub's settings.
             clock: tells the time of the audit log and of tokens; not the hub's, whose time may be set.
+
+        Raises:
+            DeclarationError: the extra "serve" is not installed.
         """
         return cls(hub, limits or hub.settings.serving, system or System(), clock)
 
@@ -81,11 +84,6 @@ class Engine:
         self.turns.stop()
         self.ducks.close()
         self.audit.close()
-
-    @cached_property
-    def attempts(self) -> Attempts:
-        """Wrong passwords; a door that verifies them itself asks before and tells after."""
-        return Attempts(self.limits.wrong_passwords)
 
     # -- signing in --------------------------------------------------------------------------------------------------
 
