@@ -90,7 +90,7 @@ def land(
             bar.step(step.received.name if step.received else step.dataset, 1 if step.received else 0)
     after(hub, steps, form, empty="Nothing is complete in landing, and nothing is behind.")
     for name in waiting:
-        say(f"{name} is not complete yet: run datahub land again, or with --wait", style="yellow")
+        say(f"{name} is not complete yet: run datahub land again, or with --wait SECONDS", style="yellow")
     _exit_by(steps)
 
 
