@@ -206,7 +206,10 @@ class _LocalNames:
     """What ``publication`` asks of a local folder."""
 
     def names(self, folder: str) -> Sequence[str]:
-        return os.listdir(folder)
+        try:
+            return os.listdir(folder)
+        except FileNotFoundError:  # another publisher may have removed it just now
+            return ()
 
     def is_there(self, path: str) -> bool:
         return os.path.lexists(path)
@@ -230,20 +233,17 @@ def _settled(temporary: Path, target: Path, digest: str) -> None:
     claims, publisher = Path(claims_folder(str(target))), uuid.uuid4().hex
     claimed = claims / f"{TEMPORARY}{publisher}"
     while temporary.exists():  # another publisher may remove the folder in between
-        claims.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # not exist_ok, which looks for it again
+            claims.mkdir()
         with suppress(FileNotFoundError):
             temporary.rename(claimed)
     try:
         settle(_NAMES, str(claimed), str(target), digest, publisher)
     finally:
-        while left := [name for name in _listed(claims) if publisher in name]:
+        while left := [name for name in _NAMES.names(str(claims)) if publisher in name]:
             for name in left:
                 (claims / name).unlink(missing_ok=True)
         _remove_empty(claims)
-
-
-def _listed(folder: Path) -> Sequence[str]:
-    return os.listdir(folder) if folder.is_dir() else []
 
 
 def _remove_empty(folder: Path) -> None:

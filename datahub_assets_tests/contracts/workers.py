@@ -79,6 +79,11 @@ def publish(at: FilesAt, path: str, content: bytes) -> str:
     return "published"
 
 
+def publish_each(at: FilesAt, paths: list[str], content: bytes) -> list[str]:
+    """What became of publishing it under each of the names."""
+    return [publish(at, path, content) for path in paths]
+
+
 HALF = 12 << 20
 """Bytes that ``publish_slowly`` has streamed when it waits."""
 
