@@ -1,16 +1,15 @@
 """What the SQL of an extract reads and makes: its relations, columns, types, and each column's origin.
 
 Parsing and lineage are sqlglot's; column types are DuckDB's own answer over empty inputs. Running it is ``operations``'.
-Both packages are imported on first use: who loads a catalogue that has not changed needs neither (``keeping``).
+Both packages, and Arrow, are imported on first use: who loads a catalogue that has not changed needs none of them
+(``operations.declared``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.errors import DeclarationError
@@ -18,6 +17,7 @@ from datahub_assets.schema.contract import Contract
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from pyarrow.dataset import Dataset
     from sqlglot import exp
     from sqlglot.lineage import Node
@@ -34,13 +34,26 @@ class Derived:
     """What follows from an extract's SQL and the contracts of what it reads: inputs, columns of the result, lineage."""
 
     inputs: tuple[str, ...]
-    schema: pa.Schema
+    columns: tuple[tuple[str, str], ...]
+    """Name and Arrow type of each column, for people."""
     lineage: Lineage
+    message: bytes
+    """The schema as Arrow writes it."""
+
+    @cached_property
+    def schema(self) -> "pa.Schema":
+        """Arrow schema of the rows."""
+        import pyarrow as pa
+
+        return pa.ipc.read_schema(pa.py_buffer(self.message))
 
 
 def derived(extract: ExtractDataset, structured: Mapping[str, StructuredDataset]) -> Derived:
     """What follows from the extract's SQL, which has no ``problems``. Cost: 5 ms for ten columns."""
-    return Derived(relations(extract.sql), output_schema(extract, structured), column_lineage(extract, structured))
+    schema = output_schema(extract, structured)
+    columns = tuple((field.name, str(field.type)) for field in schema)
+    message = schema.serialize().to_pybytes()
+    return Derived(relations(extract.sql), columns, column_lineage(extract, structured), message)
 
 
 def relations(sql: str) -> tuple[str, ...]:
@@ -107,7 +120,7 @@ def problems(
                 yield field, f"{column} is not a column of the SQL's result ({', '.join(columns)})"
 
 
-def output_schema(extract: ExtractDataset, structured: Mapping[str, StructuredDataset]) -> pa.Schema:
+def output_schema(extract: ExtractDataset, structured: Mapping[str, StructuredDataset]) -> "pa.Schema":
     """Arrow schema of the extract's rows.
 
     Raises:
@@ -123,7 +136,7 @@ def columns_of(contracts: Iterable[Contract]) -> Columns:
 
 
 @lru_cache(maxsize=4096)
-def _output_schema(name: str, sql: str, inputs: Columns) -> pa.Schema:
+def _output_schema(name: str, sql: str, inputs: Columns) -> "pa.Schema":
     import duckdb
 
     with empty_inputs(inputs) as duck:

@@ -13,8 +13,15 @@ import polars as pl
 import pyarrow as pa
 
 from datahub_assets.catalogue import calendars
+from datahub_assets.catalogue.check_names import (
+    COMPLETENESS,
+    CONTRACT,
+    FRESHNESS,
+    RECONCILIATION,
+    ROW_COUNT,
+    custom_name,
+)
 from datahub_assets.catalogue.loading import Catalogue
-from datahub_assets.catalogue.models import OWN_CHECKS, ExtractDataset, StructuredDataset
 from datahub_assets.errors import DeclarationError
 from datahub_assets.hbase_format.rows import canonical_rows
 from datahub_assets.history.digest import EMPTY, digest
@@ -24,9 +31,7 @@ from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.read import read, read_bitemporal
 from datahub_assets.operations.waiting import waiting
-from datahub_assets.schema.contract import Shape
 
-CONTRACT, ROW_COUNT, RECONCILIATION, COMPLETENESS, FRESHNESS = OWN_CHECKS
 SAMPLE_ROWS = 10
 
 TOLD = 10
@@ -180,17 +185,3 @@ def referenced(reference: str) -> Any:
         raise DeclarationError(
             "Check by reference not found", got=reference, expected="module:name", remedy=remedy
         ) from error
-
-
-def custom_name(reference: str) -> str:
-    """The name of a check by reference: that of the function or schema."""
-    return reference.rpartition(":")[2]
-
-
-def check_names(declared: StructuredDataset | ExtractDataset) -> tuple[str, ...]:
-    """Names of the checks that a dataset has, partition checks first."""
-    custom = tuple(custom_name(reference) for reference in declared.checks.custom)
-    own = (RECONCILIATION, *custom, COMPLETENESS, FRESHNESS)
-    if isinstance(declared, ExtractDataset):
-        return (ROW_COUNT, *own)
-    return (CONTRACT, ROW_COUNT, *own) if declared.shape is Shape.SNAPSHOT else (CONTRACT, *own)

@@ -14,9 +14,7 @@ from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import Any, TypeAlias
 
 from datahub_assets import __file__ as package_file
 from datahub_assets.catalogue import calendars, loading
@@ -27,6 +25,7 @@ from datahub_assets.settings import Settings
 _ANSWERING = ("duckdb", "exchange-calendars", "holidays", "pyarrow", "pydantic", "PyYAML", "sqlglot")
 _ROOMS = ("catalogue", "schema")
 _DATE = "$date"
+_Pairs: TypeAlias = Iterable[tuple[str, str]]
 
 
 def catalogue_of(settings: Settings) -> Catalogue:
@@ -89,13 +88,17 @@ def _restored(folder: Path, document: Mapping[str, Any]) -> Catalogue:
 
 
 def _told(derived: Derived) -> dict[str, Any]:
-    schema = base64.b64encode(derived.schema.serialize()).decode()
-    return {"inputs": derived.inputs, "schema": schema, "lineage": dict(derived.lineage)}
+    message = base64.b64encode(derived.message).decode()
+    return {"inputs": derived.inputs, "columns": derived.columns, "lineage": dict(derived.lineage), "message": message}
 
 
-def _derived(inputs: Iterable[str], schema: str, lineage: Mapping[str, Iterable[tuple[str, str]]]) -> Derived:
-    origins = {column: tuple((dataset, name) for dataset, name in found) for column, found in lineage.items()}
-    return Derived(tuple(inputs), pa.ipc.read_schema(pa.py_buffer(base64.b64decode(schema))), origins)
+def _derived(inputs: Iterable[str], columns: _Pairs, lineage: Mapping[str, _Pairs], message: str) -> Derived:
+    origins = {column: _pairs(found) for column, found in lineage.items()}
+    return Derived(tuple(inputs), _pairs(columns), origins, base64.b64decode(message))
+
+
+def _pairs(told: _Pairs) -> tuple[tuple[str, str], ...]:
+    return tuple((one, other) for one, other in told)
 
 
 def _keep(file: Path, document: Mapping[str, Any]) -> None:

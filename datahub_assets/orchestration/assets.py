@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from datahub_assets.catalogue import check_names as named
 from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
@@ -164,7 +165,7 @@ def _asset(
             **extra,
         },
     )
-    names = () if layer == RAW else checks.check_names(declared)
+    names = () if layer == RAW else named.check_names(declared)
     decorator = dg.multi_asset(
         name=op_name(layer, declared.dataset),
         outs={"out": dg.AssetOut.from_spec(spec, is_required=False, io_manager_key=io_manager)},
@@ -181,7 +182,7 @@ def _asset(
                 name,
                 asset=key,
                 description=CHECK_DESCRIPTIONS.get(name, "A check of your own, by reference."),
-                partitions_def=None if name in (checks.COMPLETENESS, checks.FRESHNESS) else partitions,
+                partitions_def=None if name in (named.COMPLETENESS, named.FRESHNESS) else partitions,
             )
             for name in names
         ],
@@ -209,11 +210,11 @@ def _hub(context: dg.AssetExecutionContext) -> Hub:
 
 
 CHECK_DESCRIPTIONS = {
-    checks.CONTRACT: "Rows that broke the contract were kept as rejects.",
-    checks.ROW_COUNT: "The number of rows is in the declared band around the business date before.",
-    checks.RECONCILIATION: "What is stored, read back, has the count and the digest of what came in.",
-    checks.COMPLETENESS: "Every business date that should be there is there.",
-    checks.FRESHNESS: "The newest business date that should be there is there, by calendar and expected time.",
+    named.CONTRACT: "Rows that broke the contract were kept as rejects.",
+    named.ROW_COUNT: "The number of rows is in the declared band around the business date before.",
+    named.RECONCILIATION: "What is stored, read back, has the count and the digest of what came in.",
+    named.COMPLETENESS: "Every business date that should be there is there.",
+    named.FRESHNESS: "The newest business date that should be there is there, by calendar and expected time.",
 }
 
 

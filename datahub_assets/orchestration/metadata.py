@@ -37,11 +37,11 @@ def extract_schema(declared: ExtractDataset, catalogue: Catalogue) -> dg.TableSc
     """The columns of an extract's SQL, with the descriptions and units that are declared."""
     columns = [
         dg.TableColumn(
-            field.name, str(field.type), declared.columns.get(field.name),
-            dg.TableColumnConstraints(nullable=field.name not in declared.key),
-            {"unit": declared.units[field.name]} if field.name in declared.units else None,
+            name, type_name, declared.columns.get(name),
+            dg.TableColumnConstraints(nullable=name not in declared.key),
+            {"unit": declared.units[name]} if name in declared.units else None,
         )
-        for field in catalogue.derived(declared.dataset).schema
+        for name, type_name in catalogue.derived(declared.dataset).columns
     ]  # fmt: skip
     return dg.TableSchema(columns, dg.TableConstraints([f"key: {', '.join(declared.key)}"]))
 

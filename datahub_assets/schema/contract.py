@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from datahub_assets.schema.types import Kind, LogicalType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BUSINESS_DATE = "business_date"
 VALID_FROM = "valid_from"
@@ -95,13 +96,17 @@ class Contract:
         return tuple(column for column in self.columns if column.name not in in_row_key)
 
     @property
-    def arrow_schema(self) -> pa.Schema:
+    def arrow_schema(self) -> "pa.Schema":
         """Arrow schema of the contract's columns, in order, without provenance."""
+        import pyarrow as pa
+
         return pa.schema([pa.field(c.name, c.type.arrow, nullable=c.nullable) for c in self.columns])
 
     @property
-    def stored_schema(self) -> pa.Schema:
+    def stored_schema(self) -> "pa.Schema":
         """Arrow schema of rows on their way to and from a table: the columns, then the provenance."""
+        import pyarrow as pa
+
         extra = [pa.field(DELIVERY, pa.uint32(), nullable=False), pa.field(LINE, pa.uint32(), nullable=False)]
         if self.shape is Shape.BITEMPORAL:
             extra.append(pa.field(WITHDRAWN, pa.bool_(), nullable=False))

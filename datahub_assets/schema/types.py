@@ -1,14 +1,19 @@
-"""The logical types of the hub and their names in Arrow, polars and SQL. Bytes are not here (``hbase_format``)."""
+"""The logical types of the hub and their names in Arrow, polars and SQL. Bytes are not here (``hbase_format``).
+
+Arrow and polars are imported when they are first asked for: who only declares (``orchestration``) needs neither.
+"""
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-
-import polars as pl
-import pyarrow as pa
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from datahub_assets.errors import DeclarationError
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 MAX_DECIMAL_PRECISION = 38
 
@@ -63,16 +68,14 @@ class LogicalType:
         return f"decimal({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else self.kind.value
 
     @property
-    def arrow(self) -> pa.DataType:
+    def arrow(self) -> "pa.DataType":
         """The Arrow type that values of this type have everywhere in the hub."""
-        if self.kind is Kind.DECIMAL:
-            return pa.decimal128(self.precision, self.scale)
-        return _ARROW[self.kind]
+        return _arrow(self)
 
     @property
-    def polars(self) -> pl.DataType:
+    def polars(self) -> "pl.DataType":
         """The polars dtype with the same values."""
-        return pl.Decimal(self.precision, self.scale) if self.kind is Kind.DECIMAL else _POLARS[self.kind]
+        return _polars(self)
 
     @property
     def sql(self) -> str:
@@ -80,14 +83,28 @@ class LogicalType:
         return f"DECIMAL({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else _SQL[self.kind]
 
 
-_ARROW: dict[Kind, pa.DataType] = {
-    Kind.TEXT: pa.string(), Kind.INT32: pa.int32(), Kind.INT64: pa.int64(), Kind.FLOAT64: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(), Kind.DATE: pa.date32(), Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-}  # fmt: skip
-_POLARS: dict[Kind, pl.DataType] = {
-    Kind.TEXT: pl.String(), Kind.INT32: pl.Int32(), Kind.INT64: pl.Int64(), Kind.FLOAT64: pl.Float64(),
-    Kind.BOOLEAN: pl.Boolean(), Kind.DATE: pl.Date(), Kind.TIMESTAMP: pl.Datetime("us", "UTC"),
-}  # fmt: skip
+@cache
+def _arrow(logical: LogicalType) -> "pa.DataType":
+    import pyarrow as pa
+
+    types: dict[Kind, pa.DataType] = {
+        Kind.TEXT: pa.string(), Kind.INT32: pa.int32(), Kind.INT64: pa.int64(), Kind.FLOAT64: pa.float64(),
+        Kind.BOOLEAN: pa.bool_(), Kind.DATE: pa.date32(), Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+    }  # fmt: skip
+    return pa.decimal128(logical.precision, logical.scale) if logical.kind is Kind.DECIMAL else types[logical.kind]
+
+
+@cache
+def _polars(logical: LogicalType) -> "pl.DataType":
+    import polars as pl
+
+    types: dict[Kind, pl.DataType] = {
+        Kind.TEXT: pl.String(), Kind.INT32: pl.Int32(), Kind.INT64: pl.Int64(), Kind.FLOAT64: pl.Float64(),
+        Kind.BOOLEAN: pl.Boolean(), Kind.DATE: pl.Date(), Kind.TIMESTAMP: pl.Datetime("us", "UTC"),
+    }  # fmt: skip
+    return pl.Decimal(logical.precision, logical.scale) if logical.kind is Kind.DECIMAL else types[logical.kind]
+
+
 _SQL: dict[Kind, str] = {
     Kind.TEXT: "VARCHAR", Kind.INT32: "INTEGER", Kind.INT64: "BIGINT", Kind.FLOAT64: "DOUBLE",
     Kind.BOOLEAN: "BOOLEAN", Kind.DATE: "DATE", Kind.TIMESTAMP: "TIMESTAMP WITH TIME ZONE",

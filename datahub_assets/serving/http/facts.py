@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from datahub_assets.catalogue.check_names import check_names
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
 from datahub_assets.history.log import Change
-from datahub_assets.operations.checks import check_names
 from datahub_assets.operations.expectations import status
 from datahub_assets.operations.hub import Hub
 from datahub_assets.serving.http import documents as told

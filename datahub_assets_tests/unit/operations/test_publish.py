@@ -7,9 +7,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from datahub_assets.catalogue.check_names import COMPLETENESS
 from datahub_assets.catalogue.extract_order import order_shows
 from datahub_assets.history.log import Change
-from datahub_assets.operations.checks import COMPLETENESS, dataset_findings
+from datahub_assets.operations.checks import dataset_findings
 from datahub_assets.operations.definitions import definition_of, is_made_by
 from datahub_assets.operations.stale import stale_extract
 from datahub_assets.operations.waiting import waiting
