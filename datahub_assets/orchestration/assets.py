@@ -1,39 +1,26 @@
-"""The catalogue's assets: for each dataset raw and structured, for each extract published; bodies of a few lines."""
+"""The catalogue's assets as Dagster knows them: for each dataset raw and structured, for each extract published.
+
+What they do when they run is ``work.assets``'s.
+"""
 
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from types import CodeType
 from typing import Any
 
 import dagster as dg
 
-from datahub_assets.catalogue import check_names as named
+from datahub_assets.catalogue import check_names as checks
 from datahub_assets.catalogue.calendars import IRREGULAR
 from datahub_assets.catalogue.loading import Catalogue
 from datahub_assets.catalogue.models import ExtractDataset, StructuredDataset
-from datahub_assets.errors import DeliveryMalformed, DeliveryMissing
 from datahub_assets.history.log import Delivery
-from datahub_assets.operations import checks
-from datahub_assets.operations.drops import drop_missing
-from datahub_assets.operations.follow import Step, structure_any
-from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.inputs import InputFinder
-from datahub_assets.operations.notify import notify, step_notices
-from datahub_assets.operations.project import project
-from datahub_assets.operations.publish import publish
-from datahub_assets.operations.receive import Received, expected_file, look, receive
-from datahub_assets.operations.structure import Commit
-from datahub_assets.orchestration import metadata
-from datahub_assets.orchestration.behind import settle_refused
-from datahub_assets.orchestration.commits import day_of, raw_report, record_days, standing_report
-from datahub_assets.orchestration.failures import RETRY, as_failure
-from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, TRIGGER, asset_key, op_name, pool
-from datahub_assets.orchestration.partitions import partitions_of, wanted_days
-from datahub_assets.orchestration.reporting import log_dataset_checks, recorded
-from datahub_assets.orchestration.resource import HubResource
+from datahub_assets.orchestration import metadata, work
+from datahub_assets.orchestration.failures import RETRY
+from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, asset_key, op_name, pool
+from datahub_assets.orchestration.partitions import partitions_of
 from datahub_assets.settings import Settings
 
 BACKFILL = dg.BackfillPolicy.multi_run(25)
@@ -49,7 +36,6 @@ def catalogue_assets(catalogue: Catalogue, settings: Settings) -> list[dg.Assets
 
 def raw_asset(catalogue: Catalogue, declared: StructuredDataset, settings: Settings) -> dg.AssetsDefinition:
     """The deliveries of a feed."""
-    key = asset_key(RAW, declared.dataset)
     kinds = {"hadoop", "bronze", declared.feed.format.type if declared.feed.format.type != "fixed_width" else "text"}
     extra = {
         "expected file": f"{declared.feed.provider}/{declared.feed.pattern}",
@@ -58,12 +44,7 @@ def raw_asset(catalogue: Catalogue, declared: StructuredDataset, settings: Setti
 
     @_asset(catalogue, declared, RAW, settings, kinds, extra, "raw_files")
     def made(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        with as_failure(context):
-            opened, days = _hub(context), wanted_days(context)
-            taken = _take(opened, declared.dataset, days)
-            reports = {day.isoformat(): raw_report(found) for day, found in taken.deliveries.items()}
-            yield from recorded(context, key, reports, [d for found in taken.deliveries.values() for d in found])
-            taken.require(opened, declared.dataset, days, is_patient=TRIGGER in context.run.tags)
+        yield from work.assets.take_deliveries(context, declared.dataset)
 
     return made
 
@@ -82,16 +63,7 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, settings
 
     @_asset(catalogue, declared, STRUCTURED, settings, {"table", "silver"}, extra, "tables", ins=ins)
     def made(context: dg.AssetExecutionContext, deliveries: list[Delivery]) -> Iterator[Any]:
-        with as_failure(context):
-            opened, days = _hub(context), wanted_days(context)
-            if TRIGGER in context.run.tags:
-                days = [day for day in days if any(day in delivery.business_dates for delivery in deliveries)]
-            commit = structure_any(opened, declared.dataset, days) if days else Commit()
-            yield from _committed(context, opened, STRUCTURED, declared.dataset, days, commit)
-            notify(opened, step_notices(opened, Step(declared.dataset, commit=commit)))
-            refused = {(declared.dataset, day) for refusal in commit.refused for day in refusal.days}
-            settle_refused(context, opened, refused)
-            commit.require(days)
+        yield from work.assets.structure_rows(context, declared.dataset, deliveries)
 
     return made
 
@@ -120,17 +92,7 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, settings: Se
 
     @_asset(catalogue, declared, PUBLISHED, settings, {"parquet", "iceberg", "gold"}, extra, "extracts", deps=deps)
     def made(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        with as_failure(context):
-            opened, days = _hub(context), wanted_days(context)
-            if TRIGGER in context.run.tags:
-                finder = InputFinder(opened, opened.log.last())
-                days = [day for day in days if not finder.inputs(declared.dataset, day).missing]
-            commit = publish(opened, declared.dataset, days)
-            if commit.entries:
-                project(opened, [declared.dataset])
-            dropped = list(drop_missing(opened, declared.dataset))
-            context.log.info(f"{len(dropped)} partitions dropped as files")
-            yield from _committed(context, opened, PUBLISHED, declared.dataset, days, commit)
+        yield from work.assets.publish_extract(context, declared.dataset)
 
     return made
 
@@ -165,7 +127,7 @@ def _asset(
             **extra,
         },
     )
-    names = () if layer == RAW else named.check_names(declared)
+    names = () if layer == RAW else checks.check_names(declared)
     decorator = dg.multi_asset(
         name=op_name(layer, declared.dataset),
         outs={"out": dg.AssetOut.from_spec(spec, is_required=False, io_manager_key=io_manager)},
@@ -182,7 +144,7 @@ def _asset(
                 name,
                 asset=key,
                 description=CHECK_DESCRIPTIONS.get(name, "A check of your own, by reference."),
-                partitions_def=None if name in (named.COMPLETENESS, named.FRESHNESS) else partitions,
+                partitions_def=None if name in (checks.COMPLETENESS, checks.FRESHNESS) else partitions,
             )
             for name in names
         ],
@@ -202,72 +164,13 @@ def _with_signature(made: Callable[..., Iterator[Any]]) -> Callable[..., Iterato
     return made
 
 
-def _hub(context: dg.AssetExecutionContext) -> Hub:
-    resource: HubResource = context.resources.hub
-    hub = resource.open(context.run.run_id)
-    hub.finish_copy()  # of a run that was killed, of which this may be the next try
-    return hub
-
-
 CHECK_DESCRIPTIONS = {
-    named.CONTRACT: "Rows that broke the contract were kept as rejects.",
-    named.ROW_COUNT: "The number of rows is in the declared band around the business date before.",
-    named.RECONCILIATION: "What is stored, read back, has the count and the digest of what came in.",
-    named.COMPLETENESS: "Every business date that should be there is there.",
-    named.FRESHNESS: "The newest business date that should be there is there, by calendar and expected time.",
+    checks.CONTRACT: "Rows that broke the contract were kept as rejects.",
+    checks.ROW_COUNT: "The number of rows is in the declared band around the business date before.",
+    checks.RECONCILIATION: "What is stored, read back, has the count and the digest of what came in.",
+    checks.COMPLETENESS: "Every business date that should be there is there.",
+    checks.FRESHNESS: "The newest business date that should be there is there, by calendar and expected time.",
 }
-
-
-def _committed(
-    context: dg.AssetExecutionContext, hub: Hub, layer: str, dataset: str, days: Sequence[date], commit: Commit
-) -> Iterator[Any]:
-    """Events for the wanted days; days that a delivery changed besides are logged one by one."""
-    key, position = asset_key(layer, dataset), hub.log.last()
-    refused = {day for refusal in commit.refused for day in refusal.days}
-    reports = {day.isoformat(): standing_report(hub, dataset, day, position) for day in days if day not in refused}
-    yield from recorded(context, key, {day: report for day, report in reports.items() if report}, commit)
-    besides = {day for change in commit.changes if (day := day_of(change)) and day.isoformat() not in reports}
-    record_days(context, hub, layer, dataset, besides)
-    log_dataset_checks(context, key, tuple(checks.dataset_findings(hub, dataset, position, hub.clock())))
-
-
-@dataclass
-class _Taken:
-    """What was found in landing and in the vault for the wanted days."""
-
-    deliveries: dict[date, list[Delivery]]
-    set_aside: list[Received]
-
-    def require(self, hub: Hub, dataset: str, days: Sequence[date], *, is_patient: bool) -> None:
-        """Nothing happens when no file of the feed had to be set aside, and each day has one (or somebody waits for it).
-
-        Raises:
-            DeliveryMalformed: a file could not be read at all.
-            DeliveryMissing: says which files are expected where.
-        """
-        if self.set_aside:
-            raise DeliveryMalformed(
-                "Files were set aside", where=dataset, got=", ".join(each.name for each in self.set_aside),
-                expected="files that can be read as declared", remedy="See them: datahub deliveries; ask for corrected ones",
-                problems=[each.reason for each in self.set_aside],
-            )  # fmt: skip
-        missing = [day for day in days if day not in self.deliveries]
-        if missing and not is_patient:
-            raise DeliveryMissing(
-                "No delivery", where=f"{dataset} {', '.join(day.isoformat() for day in missing)}",
-                got="no complete file in landing",
-                expected=", ".join(expected_file(hub, dataset, day) for day in missing[:5]),
-                remedy="Wait for the provider, or land the file; the landing sensor picks it up",
-            )  # fmt: skip
-
-
-def _take(hub: Hub, dataset: str, days: Sequence[date]) -> _Taken:
-    """The deliveries of the days, after looking into landing for them."""
-    arrivals = [each for each in look(hub, dataset).ready if each.identity.business_date in (*days, None)]
-    received = [receive(hub, arrival) for arrival in arrivals]
-    position = hub.log.last()
-    found = {day: hub.log.deliveries(dataset, position, day) for day in days}
-    return _Taken({day: told for day, told in found.items() if told}, [r for r in received if r.outcome == "set aside"])
 
 
 def _tags(declared: StructuredDataset | ExtractDataset) -> dict[str, str]:

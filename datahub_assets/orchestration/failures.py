@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from datahub_assets.errors import DatahubError
-from datahub_assets.orchestration.causes import FINAL
+from datahub_assets.orchestration.names import FINAL
 
 
 @contextmanager

@@ -3,35 +3,21 @@
 The assets of the catalogue commit in their bodies (a commit is more than a write); for them ``handle_output`` makes sure that
 what they say is really there. Assets of your own can hand over frames and take them: an asset that returns rows of a
 declared dataset has them committed, and one that takes a dataset's asset as input gets its rows at the run's position.
+
+How is ``work.io_managers``'s.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import date
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import polars as pl
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from datahub_assets.catalogue.models import StructuredDataset
-from datahub_assets.errors import DeliveryMalformed, StoreCorrupt
-from datahub_assets.history.log import Delivery
-from datahub_assets.operations.definitions import extract_contract
-from datahub_assets.operations.frames import commit_frame
-from datahub_assets.operations.hub import Hub
-from datahub_assets.operations.read import read
-from datahub_assets.operations.structure import Commit
-from datahub_assets.orchestration.failures import as_failure
-from datahub_assets.orchestration.names import dataset_of
-from datahub_assets.orchestration.resource import held_position, opened
-from datahub_assets.schema.contract import BUSINESS_DATE, VALID_FROM, VALID_TO, Shape
-from datahub_assets.stores.vault import delivery_path
+from datahub_assets.orchestration import work
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-Frame: TypeAlias = "pa.Table | pl.DataFrame | pd.DataFrame"
+    from datahub_assets.history.log import Delivery
+    from datahub_assets.operations.structure import Commit
+    from datahub_assets.orchestration.work.io_managers import Frame
 
 
 class RawFileIOManager(dg.ConfigurableIOManager):
@@ -39,35 +25,21 @@ class RawFileIOManager(dg.ConfigurableIOManager):
 
     home: str
 
-    def handle_output(self, context: dg.OutputContext, obj: Sequence[Delivery]) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: "Sequence[Delivery]") -> None:
         """Each delivery's bytes are in the vault, whole.
 
         Raises:
             StoreCorrupt: the vault lacks one.
         """
-        with as_failure():
-            hub = opened(self.home, context.run_id)
-            for delivery in obj:
-                if not hub.files.exists(delivery_path(delivery)):
-                    raise StoreCorrupt(
-                        "Delivery missing in the vault",
-                        where=delivery_path(delivery),
-                        expected=f"{delivery.size} bytes",
-                    )
+        work.io_managers.require_deliveries(self.home, context, obj)
 
-    def load_input(self, context: dg.InputContext) -> list[Delivery]:
+    def load_input(self, context: dg.InputContext) -> "list[Delivery]":
         """The deliveries that the wanted business dates are made from, in the order of deliveries."""
-        with as_failure():
-            hub, dataset = opened(self.home, _run_id(context)), dataset_of(context.asset_key)
-            position = hub.log.last()
-            found = {
-                d.receipt: d for day in _days(context) for d in hub.log.standing_deliveries(dataset, position, day)
-            }
-            return [found[receipt] for receipt in sorted(found)]
+        return work.io_managers.deliveries_of(self.home, context)
 
 
 class _DatasetIOManager(dg.ConfigurableIOManager):
-    """What tables and extracts have in common: commits are looked up, inputs are read at the run's position."""
+    """What tables and extracts have in common: inputs are read at the run's position."""
 
     home: str
 
@@ -76,28 +48,7 @@ class _DatasetIOManager(dg.ConfigurableIOManager):
 
         Of a bitemporal dataset those that hold on one of the days from the first to the last of the wanted dates.
         """
-        with as_failure():
-            hub, dataset = self._opened(_run_id(context)), dataset_of(context.asset_key)
-            days = _days(context) if context.has_asset_partitions else None
-            table = pa.concat_tables([_schema(hub, dataset).empty_table(), *_rows(hub, dataset, days)])
-        wanted = context.dagster_type.typing_type
-        if wanted is pl.DataFrame:
-            return pl.DataFrame(table)
-        is_pandas = getattr(wanted, "__module__", "").startswith("pandas")  # told without importing it
-        return table.to_pandas() if is_pandas else table
-
-    def _opened(self, run_id: str) -> Hub:
-        return opened(self.home, run_id)
-
-    def _require_committed(self, hub: Hub, commit: Commit) -> None:
-        for change in commit.changes:
-            found = hub.log.change(change.dataset, change.partition, hub.log.last())
-            if found is None or found[1].write_id < change.write_id:
-                raise StoreCorrupt(
-                    "Commit missing in the log",
-                    where=f"{change.dataset} {change.partition}",
-                    expected=f"T{change.write_id}",
-                )
+        return work.io_managers.rows_of(self.home, context)
 
 
 class HBaseIOManager(_DatasetIOManager):
@@ -108,78 +59,12 @@ class HBaseIOManager(_DatasetIOManager):
 
         The frame of a run over several partitions tells the day of each row in ``business_date``.
         """
-        with as_failure():
-            hub, dataset = self._opened(context.run_id), dataset_of(context.asset_key)
-            if isinstance(obj, Commit):
-                self._require_committed(hub, obj)
-                return
-            for day, rows in _by_day(dataset, _days(context), _arrow(obj)).items():
-                self._require_committed(hub, commit_frame(hub, dataset, day, rows))
+        work.io_managers.keep_rows(self.home, context, obj)
 
 
 class ExtractIOManager(_DatasetIOManager):
     """Extracts: immutable Parquet under an Iceberg table."""
 
-    def handle_output(self, context: dg.OutputContext, obj: Commit) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: "Commit") -> None:
         """The commit is in the log and its files are there."""
-        with as_failure():
-            hub = self._opened(context.run_id)
-            self._require_committed(hub, obj)
-            for file in (file for change in obj.changes for file in change.files):
-                if not hub.files.exists(file.path):
-                    raise StoreCorrupt("Extract file missing", where=file.path, expected=f"{file.size} bytes")
-
-
-def _schema(hub: Hub, dataset: str) -> pa.Schema:
-    contract = extract_contract(hub, dataset) if dataset in hub.catalogue.extracts else hub.contract(dataset)
-    return contract.arrow_schema
-
-
-def _rows(hub: Hub, dataset: str, days: list[date] | None) -> Iterator[pa.Table]:
-    position, declared, schema = held_position(hub), hub.dataset(dataset), _schema(hub, dataset)
-    is_dated = isinstance(declared, StructuredDataset) and declared.shape is Shape.BITEMPORAL
-    for table in read(hub, dataset, position, days, schema=schema):
-        yield (table.filter(_holding(days)) if is_dated and days else table).cast(schema)
-
-
-def _holding(days: list[date]) -> pc.Expression:
-    """Rows that hold on one of the days from the first to the last."""
-    ends = pc.field(VALID_TO).is_null() | (pc.field(VALID_TO) > pa.scalar(min(days), pa.date32()))
-    return (pc.field(VALID_FROM) <= pa.scalar(max(days), pa.date32())) & ends
-
-
-def _by_day(dataset: str, days: list[date], rows: pa.Table) -> dict[date, pa.Table]:
-    """The rows of each partition of the run; the one partition's rows need not tell the day.
-
-    Raises:
-        DeliveryMalformed: nothing tells which rows are of which partition, or some are of none.
-    """
-    if len(days) == 1:
-        return {days[0]: rows}
-    where, expected = f"{dataset} {min(days)} to {max(days)}", f"the {len(days)} days of the run in {BUSINESS_DATE}"
-    if BUSINESS_DATE not in rows.column_names:
-        raise DeliveryMalformed("Rows tell no day", where=where, got=", ".join(rows.column_names), expected=expected)
-    told = rows[BUSINESS_DATE].cast(pa.date32())
-    found = {day: rows.filter(pc.equal(told, pa.scalar(day, pa.date32()))) for day in days}
-    if sum(map(len, found.values())) != len(rows) or not all(map(len, found.values())):
-        got = ", ".join(sorted(str(day) for day in told.unique().to_pylist()))
-        raise DeliveryMalformed("Rows are of other days", where=where, got=got, expected=expected)
-    return found
-
-
-def _arrow(frame: Frame) -> pa.Table:
-    if isinstance(frame, pa.Table):
-        return frame
-    return frame.to_arrow() if isinstance(frame, pl.DataFrame) else pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _days(context: dg.InputContext | dg.OutputContext) -> list[date]:
-    return [date.fromisoformat(key) for key in context.asset_partition_keys]
-
-
-def _run_id(context: dg.InputContext) -> str:
-    # the upstream's run is not the one that loads; outside of a run (tests, notebooks) there is no step
-    try:
-        return context.step_context.run_id
-    except dg.DagsterInvariantViolationError:
-        return "input"
+        work.io_managers.require_extract(self.home, context, obj)

@@ -10,6 +10,12 @@ DATASET = "datahub/dataset"
 """Run tag: the dataset that the run works on; ``*``: on all."""
 TOLD = "datahub/told"
 """Run tag: the run has told of its failures itself."""
+CAUSE = "datahub/cause"
+"""Run tag: why the run was asked for."""
+FINAL = "datahub/final"
+"""Run tag: the run failed, and trying again cannot help."""
+SETTLED = "datahub/settled"
+"""Begin of a run tag: a cause that no further run can help."""
 
 
 def asset_key(layer: str, dataset: str) -> dg.AssetKey:

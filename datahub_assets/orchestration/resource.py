@@ -1,11 +1,13 @@
 """The open hub as a Dagster resource."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from datahub_assets.operations.hub import Hub
-from datahub_assets.settings import load
+from datahub_assets.orchestration import work
+
+if TYPE_CHECKING:
+    from datahub_assets.operations.hub import Hub
 
 
 class HubResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -13,25 +15,6 @@ class HubResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     home: str
 
-    def open(self, run_id: str) -> Hub:
+    def open(self, run_id: str) -> "Hub":
         """The hub under a run's id."""
-        return opened(self.home, run_id)
-
-
-def opened(home: str, run_id: str) -> Hub:
-    """The hub at ``home``, opened once a process, under a run's id."""
-    if home not in _OPENED:
-        _OPENED[home] = Hub.open(load(Path(home)), actor="dagster")
-    return _OPENED[home].run(run_id)
-
-
-def held_position(hub: Hub) -> int:
-    """The position that the hub's run reads at: the newest when it first asked, the same ever after."""
-    if len(_HELD) > MAX_HELD:
-        _HELD.pop(next(iter(_HELD)))
-    return _HELD.setdefault(hub.run_id, hub.log.last())
-
-
-MAX_HELD = 1_000
-_HELD: dict[str, int] = {}
-_OPENED: dict[str, Hub] = {}
+        return work.opening.opened(self.home, run_id)

@@ -20,7 +20,7 @@ from datahub_assets.catalogue.calendars import business_days
 from datahub_assets.history.log import Change, Delivery, Entry, Input
 from datahub_assets.operations.definitions import definition_of
 from datahub_assets.operations.hub import Hub
-from datahub_assets.orchestration import behind
+from datahub_assets.orchestration.work import behind
 from datahub_assets.settings import Settings
 from datahub_assets_tests.benchmarks.figures import Figure, paired, save
 

@@ -14,10 +14,10 @@ from sqlalchemy import text
 
 from datahub_assets.operations.frames import commit_frame
 from datahub_assets.operations.hub import Hub
-from datahub_assets.orchestration import resource
-from datahub_assets.orchestration.causes import CAUSE, RETRY_SECONDS
-from datahub_assets.orchestration.names import DATASET, TRIGGER
-from datahub_assets.orchestration.sensors import BACKLOG_FILES, EVERYTHING
+from datahub_assets.orchestration.names import CAUSE, DATASET, TRIGGER
+from datahub_assets.orchestration.work import opening
+from datahub_assets.orchestration.work.causes import RETRY_SECONDS
+from datahub_assets.orchestration.work.sensors import BACKLOG_FILES, EVERYTHING
 from datahub_assets_tests.hubs import (
     INSTRUMENTS,
     MEMBERS,
@@ -205,7 +205,7 @@ def test_delivery_beyond_tolerance_is_one_failed_run_until_its_contract_is_relax
 @contextmanager
 def reopened(dagster: Dagster, hub: Hub) -> Iterator[Dagster]:
     """The same instance, with definitions of a process that has just started."""
-    resource._OPENED.pop(str(dagster.hub.settings.home), None)
+    opening._OPENED.pop(str(dagster.hub.settings.home), None)
     with dagster_of(hub) as again:
         yield again
 

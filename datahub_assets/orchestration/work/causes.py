@@ -15,9 +15,8 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from datahub_assets.operations.hub import CODE_VERSION, Hub
-from datahub_assets.orchestration.names import DATASET, TRIGGER
+from datahub_assets.orchestration.names import CAUSE, DATASET, FINAL, SETTLED, TRIGGER
 
-CAUSE, FINAL, SETTLED = "datahub/cause", "datahub/final", "datahub/settled"
 RETRY_SECONDS = (60, 300, 900, 3600)
 """So long after a failure its cause is asked for again; the last of these from then on."""
 UNDER_WAY = [

@@ -13,8 +13,8 @@ import dagster as dg
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.stale import Stale
 from datahub_assets.operations.watch import Watch
-from datahub_assets.orchestration.causes import cause_of, is_settled, settle
 from datahub_assets.orchestration.names import PUBLISHED, STRUCTURED
+from datahub_assets.orchestration.work.causes import cause_of, is_settled, settle
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dagster import AssetCheckEvaluation
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from datahub_assets.operations.checks import Finding
-from datahub_assets.orchestration.metadata import markdown_table
+from datahub_assets.orchestration.work.metadata import markdown_table
 
 DATA_VERSION = "dagster/data_version"
 

@@ -20,10 +20,10 @@ from datahub_assets.operations import checks
 from datahub_assets.operations.follow import Step
 from datahub_assets.operations.hub import Hub
 from datahub_assets.operations.read import read
-from datahub_assets.orchestration import metadata
 from datahub_assets.orchestration.names import PUBLISHED, RAW, STRUCTURED, asset_key
 from datahub_assets.orchestration.partitions import editions_of
-from datahub_assets.orchestration.reporting import DATA_VERSION, Report, log_checks, log_materialization
+from datahub_assets.orchestration.work import metadata
+from datahub_assets.orchestration.work.reporting import DATA_VERSION, Report, log_checks, log_materialization
 
 
 def day_of(change: Change) -> date | None:
