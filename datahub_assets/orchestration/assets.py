@@ -7,6 +7,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -59,9 +60,10 @@ def structured_asset(catalogue: Catalogue, declared: StructuredDataset, settings
         "shape": declared.shape.value,
         "key": ", ".join(declared.key),
     }
-    ins = {"deliveries": dg.AssetIn(asset_key(RAW, declared.dataset))}
+    raw = asset_key(RAW, declared.dataset)
+    ins, deps = {"deliveries": dg.AssetIn(raw)}, [dg.AssetDep(raw)]
 
-    @_asset(catalogue, declared, STRUCTURED, settings, {"table", "silver"}, extra, "tables", ins=ins)
+    @_asset(catalogue, declared, STRUCTURED, settings, {"table", "silver"}, extra, "tables", ins=ins, deps=deps)
     def made(context: dg.AssetExecutionContext, deliveries: list[Delivery]) -> Iterator[Any]:
         yield from work.assets.structure_rows(context, declared.dataset, deliveries)
 
@@ -81,11 +83,9 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, settings: Se
     deps = [
         dg.AssetDep(
             asset_key(STRUCTURED, name),
-            partition_mapping=dg.AllPartitionMapping()
+            partition_mapping=_ALL_EDITIONS
             if catalogue.structured[name].partitions.calendar == IRREGULAR
-            else dg.TimeWindowPartitionMapping(
-                start_offset=-declared.windows.get(name, 0), allow_nonexistent_upstream_partitions=True
-            ),
+            else _days_back(declared.windows.get(name, 0)),
         )
         for name in catalogue.inputs[declared.dataset]
     ]
@@ -95,6 +95,15 @@ def published_asset(catalogue: Catalogue, declared: ExtractDataset, settings: Se
         yield from work.assets.publish_extract(context, declared.dataset)
 
     return made
+
+
+_ALL_EDITIONS = dg.AllPartitionMapping()
+
+
+@cache
+def _days_back(days: int) -> dg.TimeWindowPartitionMapping:
+    """A partition reads the same day of an input, and so many before."""
+    return dg.TimeWindowPartitionMapping(start_offset=-days, allow_nonexistent_upstream_partitions=True)
 
 
 def _asset(
@@ -113,6 +122,8 @@ def _asset(
     file = catalogue.files[declared.dataset]
     spec = dg.AssetSpec(
         key,
+        deps=deps,
+        partitions_def=partitions,
         description=f"{declared.title}. {declared.description}".strip(),
         group_name=declared.domain,
         owners=list(declared.owners),
@@ -120,6 +131,7 @@ def _asset(
         tags=_tags(declared),
         freshness_policy=_freshness(declared) if layer != RAW else None,
         metadata={
+            "dagster/io_manager_key": io_manager,
             "dagster/code_references": metadata.code_reference(file, "declaration"),
             "classification": declared.classification,
             **_source(declared),
@@ -130,10 +142,8 @@ def _asset(
     names = () if layer == RAW else checks.check_names(declared)
     decorator = dg.multi_asset(
         name=op_name(layer, declared.dataset),
-        outs={"out": dg.AssetOut.from_spec(spec, is_required=False, io_manager_key=io_manager)},
+        specs=[spec],
         ins=ins or {},
-        deps=list(deps),
-        partitions_def=partitions,
         required_resource_keys={"hub"},  # not by a parameter: Dagster would look at 900 signatures for it
         can_subset=True,
         backfill_policy=BACKFILL,

@@ -1,9 +1,7 @@
 """Settings and catalogue → Dagster definitions."""
 
-import gc
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
 import dagster as dg
 
@@ -19,19 +17,6 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Python does not look for garbage: what is made here stays, and looking through it takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_without_collection()
 def build_definitions(settings: Settings, own: Sequence[dg.AssetsDefinition] = ()) -> dg.Definitions:
     """Assets, checks, IO managers, sensors and schedules of the hub that the settings describe.
 
