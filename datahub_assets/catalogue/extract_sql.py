@@ -5,6 +5,7 @@ Both packages, and Arrow, are imported on first use: who loads a catalogue that 
 (``operations.declared``).
 """
 
+import atexit
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,6 +169,7 @@ def _describing() -> "duckdb.DuckDBPyConnection":
     """One DuckDB for all questions about types: a new one for each takes ten times as long."""
     import duckdb
 
+    atexit.register(_describing.cache_clear)  # one that a module keeps for longer, DuckDB calls a leak
     return duckdb.connect(":memory:", config={**_SEALED, "enable_external_access": "false", "threads": "1"})
 
 

@@ -55,14 +55,27 @@ class Hub:
     run_id: str
 
     @classmethod
-    def open(cls, settings: Settings, *, actor: str | None = None, run_id: str | None = None) -> "Hub":
+    def open(
+        cls,
+        settings: Settings,
+        *,
+        actor: str | None = None,
+        run_id: str | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> "Hub":
         """Open the hub that the settings describe.
+
+        Args:
+            settings: of the hub.
+            actor: who works with it; left out: the user of the process.
+            run_id: of what it does.
+            catalogue: the settings' own, where it has been read; left out: it is read.
 
         Raises:
             DeclarationError: the catalogue or a setting is wrong.
             StoreUnavailable: a store does not answer.
         """
-        catalogue = load(settings.catalogue)
+        catalogue = catalogue or load(settings.catalogue)
         return cls(
             settings, catalogue, open_files(settings.root_url, settings.webhdfs),
             open_tables(settings.table_store, settings.tables, settings.hbase, partial(_form, catalogue), settings.webhdfs),

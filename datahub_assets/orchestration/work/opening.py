@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from datahub_assets.operations.declared import catalogue_of
 from datahub_assets.operations.hub import Hub
 from datahub_assets.settings import load
 
@@ -9,7 +10,8 @@ from datahub_assets.settings import load
 def opened(home: str, run_id: str) -> Hub:
     """The hub at ``home``, opened once a process, under a run's id."""
     if home not in _OPENED:
-        _OPENED[home] = Hub.open(load(Path(home)), actor="dagster")
+        settings = load(Path(home))
+        _OPENED[home] = Hub.open(settings, actor="dagster", catalogue=catalogue_of(settings))
     return _OPENED[home].run(run_id)
 
 
