@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from datahub_assets.errors import DatahubError
 from datahub_assets.serving import refusals
-from datahub_assets.serving.duck import Duck
+from datahub_assets.serving.duck import Contents, Duck
 from datahub_assets.serving.moments import Moment
 from datahub_assets.serving.refusals import Cancelled, Refused
 from datahub_assets.serving.turns import Running
@@ -70,20 +70,22 @@ class Streamed(Answer):
 
     def __init__(
         self, tag: str, moment: Moment, running: Running, duck: Duck, require_rights: Callable[[], None],
-        failures: list[Exception], give_back: Callable[[], None],
+        give_back: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._running, self._duck, self._failures = running, duck, failures
+        self._running, self._duck, self._failures = running, duck, list[Exception]()
         self._require_rights, self._give_back = require_rights, give_back
         self._reader: pa.RecordBatchReader | None = None
         self._outcome: tuple[str, DatahubError | None] | None = None
         self.ended: Ended = lambda *_: None
         super().__init__(tag, moment, pa.schema([]), iter(()))
 
-    def start(self, connection: duckdb.DuckDBPyConnection, sql: str, batch_rows: int) -> None:
+    def start(self, contents: Contents, sql: str, batch_rows: int) -> None:
         """The statement is bound and ready to give rows; ``schema`` is known. With ``batch_rows`` 0 it only is bound."""
-        self._running.interrupt = connection.interrupt
         self._running.abandon = lambda: self._end("cancelled", self._running.stopped)
         with self._running.turn(), self._translated():
+            connection = self._duck.furnish(contents, self._failures.append, self._running.check)
+            self._running.interrupt = connection.interrupt
+            self._running.check()
             relation = connection.sql(sql)
             if batch_rows:
                 self._reader = relation.to_arrow_reader(batch_rows)
@@ -154,14 +156,18 @@ class Streamed(Answer):
         self.ended(outcome, self.rows, self._running.seconds, error)
 
     def _translated(self) -> "_Translated":
-        return _Translated(self._running, self._failures)
+        return _Translated(self._running, self._failures, self._duck)
+
+
+_OF_FILES = (duckdb.IOException, duckdb.PermissionException, duckdb.InvalidInputException)
+"""What DuckDB raises over a file that it opened by itself, and over other things."""
 
 
 class _Translated:
     """Turns what DuckDB raises into the hub's errors: the reason of a stop first, then what a store had said."""
 
-    def __init__(self, running: Running, failures: list[Exception]) -> None:
-        self._running, self._failures = running, failures
+    def __init__(self, running: Running, failures: list[Exception], duck: Duck) -> None:
+        self._running, self._failures, self._duck = running, failures, duck
 
     def __enter__(self) -> None:
         return None
@@ -174,9 +180,10 @@ class _Translated:
         self._running.check()
         if isinstance(error, duckdb.InterruptException):
             raise Cancelled("Statement cancelled") from None
-        for failure in self._failures:
+        lost = self._duck.failures() if isinstance(error, _OF_FILES) else ()
+        for failure in (*self._failures, *lost):
             raise failure from error
-        raise refusal_of(error) from error
+        raise refusal_of(self._duck.said(str(error)) or type(error).__name__) from error
 
 
 _BY_PREFIX: tuple[tuple[str, type[Refused], str], ...] = (
@@ -205,9 +212,9 @@ _BINDER: tuple[tuple[str, type[Refused], str], ...] = (
 )
 
 
-def refusal_of(error: Exception) -> Refused:
+def refusal_of(said: str) -> Refused:
     """The refusal that says what DuckDB said."""
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    lines = [line for line in said.splitlines() if line.strip()] or [said]
     message = next((line for line in lines if "Error" in line), lines[0])
     for start, kind, what in _BY_PREFIX:
         if start in message:

@@ -1,18 +1,19 @@
 """DuckDBs that can reach nothing: each serves one statement at a time, and has what that statement may read.
 
 Files, extensions and settings are out of reach before the first statement comes. What a statement sees lives in a
-database that is attached for it and taken away after it. As many idle DuckDBs are kept as statements compute at once, because
-making one takes 20 ms.
+database that is attached for it and taken away after it. Idle DuckDBs are kept, because making one takes 20 ms: each for
+statements that read the same files of this machine (most read none).
 """
 
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -21,15 +22,17 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from datahub_assets.serving.gate import DATABASE
-from datahub_assets.serving.granted_files import PROTOCOL, Granted, GrantedFiles
+from datahub_assets.serving.granted_files import PROTOCOL, Folder, GrantedFiles
+from datahub_assets.serving.linked_files import LinkedFiles, linkable, texts_in_sql
 from datahub_assets.serving.sources import Source
 from datahub_assets.settings import Serving
 from datahub_assets.stores.ahead import ahead
 
 _READERS = ThreadPoolExecutor(min(4, os.cpu_count() or 2), thread_name_prefix="serving-read")
 """Threads that read pages of tables and files ahead, for all statements: each keeps some 100 MB for its pages."""
+_IDLE = 2
+"""Idle DuckDBs that are kept for each statement that may compute: 4 MB each."""
 _SETTINGS = (
-    f"SET allowed_directories = ['{PROTOCOL}://']",  # nothing but granted files
     "SET enable_external_file_cache = false",  # memory is the statements'
     "SET parquet_metadata_cache = true",  # a name always means the same bytes
     "SET GLOBAL TimeZone = 'UTC'",
@@ -55,14 +58,17 @@ class Contents:
     """All that a statement may read and call."""
 
     places: list[Place] = field(default_factory=list)
-    files: dict[str, Granted] = field(default_factory=dict)
+    folders: dict[str, Folder] = field(default_factory=dict)
     macros: list[str] = field(default_factory=list)
 
 
 class Duck:
     """One DuckDB, for one statement at a time."""
 
-    def __init__(self, limits: Serving, temporary: Path) -> None:
+    def __init__(self, limits: Serving, place: Path, linked: Sequence[Folder] = ()) -> None:
+        """A DuckDB with temporary files in ``place``; of this machine's files it reaches ``linked``."""
+        place.mkdir()
+        temporary = place / "temporary"
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": limits.memory, "max_temp_directory_size": limits.temporary,
             "temp_directory": str(temporary), "python_enable_replacements": "false",
@@ -70,11 +76,17 @@ class Duck:
         }  # fmt: skip
         if limits.threads:
             config["threads"] = str(limits.threads)
-        self._temporary = temporary
+        self.linked = frozenset(folder.name for folder in linked)
+        """Names of the folders that it reaches by links."""
+        self._place, self._links = place, LinkedFiles(place / "links", linked)
         self._root = duckdb.connect(":memory:", config=config)
         self._files = GrantedFiles()
         self._root.register_filesystem(self._files)
-        for setting in _SETTINGS:
+        reach = (
+            f"SET allowed_directories = {texts_in_sql([f'{PROTOCOL}://', *self._links.directories])}",
+            f"SET allowed_paths = {texts_in_sql(self._links.paths)}",
+        )  # nothing but granted files
+        for setting in (*reach, *_SETTINGS):
             self._root.execute(setting)
         self._statement: duckdb.DuckDBPyConnection | None = None
 
@@ -91,7 +103,8 @@ class Duck:
         connection = self._statement = self._root.cursor()
         connection.execute(f"ATTACH ':memory:' AS {DATABASE}")
         connection.execute(f"USE {DATABASE}")
-        self._files.grant(contents.files, failed)
+        others = [folder.files for name, folder in contents.folders.items() if name not in self.linked]
+        self._files.grant(dict(chain.from_iterable(files.items() for files in others)), failed)
         for macro in contents.macros:
             connection.execute(macro)
         for number, place in enumerate(contents.places):
@@ -99,9 +112,17 @@ class Duck:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             if place.source is not None:
                 connection.register(f"source {number}", _Scanned(place.source, failed, check))
-            select = place.select or f'SELECT * FROM "source {number}"'
+            select = self._links.named(place.select) if place.select else f'SELECT * FROM "source {number}"'
             connection.execute(f"CREATE VIEW {schema}.{name} AS {select}")
         return connection
+
+    def failures(self) -> Iterator[Exception]:
+        """What a store says of files that DuckDB was to open by itself; it tells of them in its own words."""
+        return self._links.failures()
+
+    def said(self, text: str) -> str:
+        """What DuckDB said, without names of this machine's folders."""
+        return self._links.said(text)
 
     def clear(self) -> None:
         """Nothing of the statement is left."""
@@ -117,7 +138,7 @@ class Duck:
         if self._statement is not None:
             self._statement.close()
         self._root.close()
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        shutil.rmtree(self._place, ignore_errors=True)
 
 
 class Ducks:
@@ -131,14 +152,18 @@ class Ducks:
         self._made = 0
         self._closed = False
 
-    def take(self) -> Duck:
-        """A DuckDB with nothing in it."""
+    def take(self, contents: Contents) -> Duck:
+        """A DuckDB with nothing in it, for a statement with these contents."""
+        linked = linkable(contents.folders.values())
+        wanted = frozenset(folder.name for folder in linked)
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            for duck in reversed(self._idle):
+                if duck.linked == wanted:
+                    self._idle.remove(duck)
+                    return duck
             self._made += 1
             number = self._made
-        return Duck(self._limits, self._folder / str(number))
+        return Duck(self._limits, self._folder / str(number), linked)
 
     def give_back(self, duck: Duck) -> None:
         """The DuckDB is free; it is cleared, and kept or closed."""
@@ -148,10 +173,11 @@ class Ducks:
             duck.close()
             return
         with self._lock:
-            if not self._closed and len(self._idle) < self._limits.running_statements:
-                self._idle.append(duck)
-                return
-        duck.close()
+            self._idle.append(duck)
+            kept = 0 if self._closed else _IDLE * self._limits.running_statements
+            ended, self._idle = self._idle[: len(self._idle) - kept], self._idle[len(self._idle) - kept :]
+        for one in ended:
+            one.close()
 
     def close(self) -> None:
         """All that are idle are gone; others go when they are given back."""

@@ -18,10 +18,11 @@ from datahub_assets.history.log import Change, DataFile
 from datahub_assets.operations.definitions import made_by
 from datahub_assets.operations.hub import Hub
 from datahub_assets.schema.contract import BUSINESS_DATE, Contract
-from datahub_assets.serving.granted_files import PROTOCOL, Granted
+from datahub_assets.serving.granted_files import PROTOCOL, Folder, Granted
+from datahub_assets.stores.local_files import LocalFileStore
 
 _FIRST_DAY = "0001-01-01"
-View = tuple[str, Mapping[str, Granted]]
+View = tuple[str, Sequence[Folder]]
 
 
 @dataclass
@@ -48,15 +49,15 @@ class ExtractFiles:
         return known[2]
 
     def _view(self, contract: Contract, changes: Mapping[str, Change]) -> View:
-        selects, files = list[str](), dict[str, Granted]()
+        selects, folders = list[str](), list[Folder]()
         for plan, columns in self._plans(contract, changes).items():
             present = [name for name in contract.arrow_schema.names if name in columns]
             root = f"{PROTOCOL}://{contract.dataset}/{plan.digest(contract, present)}"
-            files |= plan.files(self.hub, root, _empty(contract, present))
-            selects.append(plan.select(root, contract, present))
+            folders.append(plan.folder(self.hub, root, _empty(contract, present)))
+            selects.append(plan.select(folders[-1], contract, present))
         if not selects:
-            return _nothing(contract), {}
-        return " UNION ALL ".join(selects), files
+            return _nothing(contract), ()
+        return " UNION ALL ".join(selects), tuple(folders)
 
     def _plans(self, contract: Contract, changes: Mapping[str, Change]) -> "dict[_Plan, tuple[str, ...]]":
         daily: dict[tuple[str, ...], list[tuple[str, DataFile]]] = defaultdict(list)
@@ -95,19 +96,22 @@ class _Plan:
         said = "\n".join([*columns, *self.days, *(file.path for _, file in self.members)])
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
-    def files(self, hub: Hub, root: str, empty: bytes) -> dict[str, Granted]:
-        first = {self._name(root, None if self.days else _FIRST_DAY, 0): Granted.of_bytes(empty)}
-        names = {self._name(root, day, i): file for i, (day, file) in enumerate(self.members, start=1)}
-        return first | {name: Granted(partial(hub.files.open, file.path), file.size) for name, file in names.items()}
+    def folder(self, hub: Hub, root: str, empty: bytes) -> Folder:
+        local = isinstance(hub.files, LocalFileStore)
+        files = {self._name(root, None if self.days else _FIRST_DAY, 0): Granted.of_bytes(empty)}
+        for i, (day, file) in enumerate(self.members, start=1):
+            path = hub.files.location(file.path) if local else None
+            files[self._name(root, day, i)] = Granted(partial(hub.extracts.open, file), file.size, path)
+        return Folder(root, f"{root}/*.parquet" if self.days else f"{root}/*/*.parquet", files, local)
 
-    def select(self, root: str, contract: Contract, present: Sequence[str]) -> str:
+    def select(self, folder: Folder, contract: Contract, present: Sequence[str]) -> str:
         by_day = f", hive_partitioning = true, hive_types = {{'{BUSINESS_DATE}': DATE}}"
         options = "hive_partitioning = false" if self.days else by_day.removeprefix(", ")
         columns = ", ".join(
             f'"{c.name}"' if c.name in present else f'CAST(NULL AS {c.type.sql}) AS "{c.name}"'
             for c in contract.columns
         )
-        sql = f"SELECT {columns} FROM read_parquet('{root}/{'*.parquet' if self.days else '*/*.parquet'}', {options})"
+        sql = f"SELECT {columns} FROM read_parquet('{folder.pattern}', {options})"
         dates = ", ".join(f"DATE '{day}'" for day in self.days)
         return f"{sql} WHERE {BUSINESS_DATE} IN ({dates})" if self.days else sql
 

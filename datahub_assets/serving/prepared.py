@@ -156,8 +156,8 @@ class Preparation:
     def _put_files(self, relation: Relation, position: int, schema: str) -> None:
         contract = self._described.contract(relation.dataset)
         changes = self._described.images(relation.dataset, position)
-        select, files = self._described.files.view(contract, changes)
-        self._prepared.contents.files.update(files)
+        select, folders = self._described.files.view(contract, changes)
+        self._prepared.contents.folders.update({folder.name: folder for folder in folders})
         self._place(schema, relation.name, select=select)
 
     def _source(self, relation: Relation, position: int) -> Source:

@@ -191,10 +191,10 @@ class Session:
         )  # fmt: skip
 
     def _run(self, prepared: Prepared, moment: Moment, batch_rows: int) -> Streamed:
-        engine, failures = self.engine, list[Exception]()
+        engine = self.engine
         running = engine.turns.open(self.user, self.statement_seconds)
         try:
-            duck = engine.ducks.take()
+            duck = engine.ducks.take(prepared.contents)
         except BaseException:
             engine.turns.close(running)
             raise
@@ -204,10 +204,10 @@ class Session:
             engine.turns.close(running)
             self._answers.discard(answer)
 
-        answer = Streamed(prepared.tag, moment, running, duck, self._rights_kept(prepared.rights), failures, give_back)
+        answer = Streamed(prepared.tag, moment, running, duck, self._rights_kept(prepared.rights), give_back)
         self._answers.add(answer)
         try:
-            answer.start(duck.furnish(prepared.contents, failures.append, running.check), prepared.sql, batch_rows)
+            answer.start(prepared.contents, prepared.sql, batch_rows)
         except DatahubError as error:
             answer.fail(error)
             raise

@@ -4,9 +4,11 @@ Which files are current is decided by the commit log alone (``Change.files``); n
 strict key order and go out in it, each batch once. Encoding is ``parquet``'s, Iceberg tables over the files ``iceberg``'s.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -133,6 +135,23 @@ class ExtractStore:
         with self._open(file) as source:
             return source.metadata
 
+    def open(self, file: DataFile) -> BinaryIO:
+        """The file's bytes, seekable.
+
+        Raises:
+            StoreCorrupt: it is gone or has another length.
+        """
+        try:
+            handle = self.files.open(file.path)
+        except FileNotFoundError as error:
+            raise _unreadable(file, str(error)) from error
+        size = handle.seek(0, io.SEEK_END)
+        handle.seek(0)
+        if size != file.size:
+            handle.close()
+            raise _unreadable(file, f"{size} bytes")
+        return handle
+
     def remove(self, files: Iterable[DataFile]) -> None:
         """The files are gone. The caller has made sure that no position that may be read needs them."""
         for file in files:
@@ -148,13 +167,10 @@ class ExtractStore:
     @contextmanager
     def _open(self, file: DataFile) -> Iterator[pq.ParquetFile]:
         try:
-            with self.files.open(file.path) as handle, pq.ParquetFile(handle) as source:
+            with self.open(file) as handle, pq.ParquetFile(handle) as source:
                 yield source
-        except (FileNotFoundError, pa.ArrowInvalid) as error:
-            raise StoreCorrupt(
-                "Extract file cannot be read", where=file.path, got=str(error),
-                expected=f"{file.size} bytes, SHA-256 {file.sha256}", remedy="Restore it from a backup, or run: datahub rebuild",
-            ) from error  # fmt: skip
+        except pa.ArrowInvalid as error:
+            raise _unreadable(file, str(error)) from error
 
     def _rows(self, file: DataFile, partition: str | None, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
         day = date.fromisoformat(partition) if partition is not None and file.partitions != (partition,) else None
@@ -210,6 +226,13 @@ def _of_business_date(groups: Iterable[pa.Table], partition: str, dataset: str) 
                 remedy=f"Add WHERE {BUSINESS_DATE} = $business_date to the extract's SQL",
             )  # fmt: skip
         yield group
+
+
+def _unreadable(file: DataFile, got: str) -> StoreCorrupt:
+    return StoreCorrupt(
+        "Extract file cannot be read", where=file.path, got=got, expected=f"{file.size} bytes, SHA-256 {file.sha256}",
+        remedy="Restore it from a backup, or run: datahub rebuild",
+    )  # fmt: skip
 
 
 def _in_key_order(groups: Iterable[pa.Table], key: Sequence[str], where: str) -> Iterator[pa.Table]:

@@ -5,7 +5,9 @@ asks, no other value comes back: not in rows, not in names of columns, not in an
 """
 
 import re
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from datahub_assets.errors import DatahubError
@@ -215,6 +217,7 @@ def test_extract_of_one_person_is_not_in_the_duckdb_of_the_next(own: Served) -> 
     """The DuckDBs are used again, and have nothing of the statement before: no view, file, source or macro."""
     for _ in range(5):
         assert len(own.rows("ann", "SELECT * FROM an.returns JOIN idx.members USING (ticker)")) > 0
+        assert len(own.rows("bob", "SELECT * FROM an.returns")) > 0
         for statement in (
             "SELECT * FROM idx.members",
             "SELECT * FROM 'hub://1/0/*/*.parquet'",
@@ -222,8 +225,9 @@ def test_extract_of_one_person_is_not_in_the_duckdb_of_the_next(own: Served) -> 
         ):
             with pytest.raises(DatahubError):
                 own.rows("bob", statement)
-    duck = own.engine.ducks.take()
-    try:
+    ducks = list(own.engine.ducks._idle)
+    assert sorted(len(duck.linked) for duck in ducks) == [0, 1]
+    for duck in ducks:
         root = duck._root  # the engine's own connection, past the gate
         names = root.execute(
             "SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views() WHERE NOT internal"
@@ -232,15 +236,32 @@ def test_extract_of_one_person_is_not_in_the_duckdb_of_the_next(own: Served) -> 
         databases = root.execute("SELECT database_name FROM duckdb_databases() ORDER BY 1").fetchall()
         assert databases == [("memory",), ("system",), ("temp",)]
         assert duck._files.glob("hub://*") == []
-        for reach in (
-            "SELECT * FROM read_text('/etc/hostname')", "COPY (SELECT 1) TO '/tmp/datahub.csv'", "ATTACH '/tmp/datahub.db'",
-            "SET memory_limit = '90GB'", "SET enable_external_access = true", "INSTALL httpfs", "LOAD httpfs",
-            "COPY (SELECT 1) TO 'hub://x.csv'", "SELECT * FROM read_csv('hub://../etc/passwd')",
-        ):  # fmt: skip
+        for reach in _REACHES:
             with pytest.raises(
                 Exception,
                 match=r"(?i)permission|locked|not exist|only be read|FileNotFound|disabled|not found|No files found",
             ):
                 root.execute(reach).fetchall()
-    finally:
-        own.engine.ducks.give_back(duck)
+
+
+def test_duckdb_opens_by_itself_the_files_that_its_statements_are_granted_and_no_others(own: Served) -> None:
+    """Two extracts: each is read in a DuckDB that, even past the gate, reaches nothing of the other or beside its own files."""
+    own.rows("ann", "SELECT * FROM an.returns")
+    (duck,) = own.engine.ducks._idle
+    links = duck._links
+    assert links.paths
+    assert all(duck._root.execute(f"SELECT count(*) FROM read_parquet('{path}')").fetchone() for path in links.paths)
+    beside = [Path(links.paths[0]).parent, Path(links.paths[0]).parent.parent, Path(links.directories[0]).parent]
+    others = [path for path in own.hub.files.list("") if own.hub.files.location(path) not in links.paths]
+    assert any(path.endswith(".parquet") for path in others)
+    for path in [*map(own.hub.files.location, others), *(f"{folder}/*" for folder in beside)]:
+        with pytest.raises(duckdb.PermissionException):
+            duck._root.execute(f"SELECT * FROM read_blob('{path}')").fetchall()
+
+
+_REACHES = (
+    "SELECT * FROM read_text('/etc/hostname')", "COPY (SELECT 1) TO '/tmp/datahub.csv'", "ATTACH '/tmp/datahub.db'",
+    "SET memory_limit = '90GB'", "SET enable_external_access = true", "INSTALL httpfs", "LOAD httpfs",
+    "COPY (SELECT 1) TO 'hub://x.csv'", "SELECT * FROM read_csv('hub://../etc/passwd')", "SET allowed_paths = ['/etc/hostname']",
+    "SET allowed_directories = ['/etc/']",
+)  # fmt: skip

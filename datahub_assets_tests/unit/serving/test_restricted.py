@@ -132,6 +132,7 @@ def test_restricted_answer_is_the_answer_over_what_may_be_seen(
     position = hub_served.before if past else hub_served.hub.log.last()
     with duckdb.connect(":memory:") as model:
         model.execute("SET integer_division = true")
+        model.execute("SET default_null_order = 'nulls_last_on_asc_first_on_desc'")
         for relation, dataset in DATASETS.items():
             model.execute(f"CREATE SCHEMA IF NOT EXISTS {relation.split('.')[0]}")
             model.register("visible", _visible(hub_served, dataset, position, granted[relation]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -234,3 +235,24 @@ def test_question_about_a_lost_table_is_told(own: Served, relation: str) -> None
         own.hub.tables.drop(table_name(name))
     with pytest.raises(StoreCorrupt, match="Run: datahub rebuild"):
         own.rows("ann", f"SELECT * FROM {relation}")
+
+
+@pytest.mark.parametrize("harm", ["lost", "cut"])
+def test_question_about_a_harmed_extract_file_is_told(own: Served, harm: str) -> None:
+    """An error with what to do for who reads its rows, by whichever way it is read; other business dates are still answered."""
+    day, change = min(Described(own.hub).images(RETURNS, own.hub.log.last()).items())
+    (file,) = change.files
+    path = Path(own.hub.files.location(file.path))
+    rows = own.rows("ann", "SELECT * FROM an.returns")
+    others = f"SELECT count(*) FROM an.returns WHERE business_date <> DATE '{day}'"
+    left = own.rows("ann", others)
+    if harm == "lost":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-20])
+    for user in ("ann", "bob"):  # bob sees some rows: they do not go through DuckDB's own reading
+        with pytest.raises(StoreCorrupt, match=r"(?s)Extract file cannot be read.*datahub rebuild"):
+            own.rows(user, "SELECT * FROM an.returns")
+    if harm == "lost":
+        assert own.rows("ann", others) == left
+    assert len(rows) > left[0][0]
