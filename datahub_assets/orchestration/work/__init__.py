@@ -1,8 +1,8 @@
 """What assets, jobs, sensors and IO managers do when Dagster asks them to; what Dagster is told of them is declared beside.
 
-Every process of Dagster loads the declarations: each run, each step of a served hub, each look at its assets. Few of them
-work with rows. So nothing here is imported before it is first asked for: modules that declare import this package alone and
-name what they call, ``work.assets.publish_extract(…)``. Here every room below may be imported on top, as anywhere else.
+Every process of Dagster loads the declarations, and many do no more than that: the code server's, its reloads, each look at
+the assets. So nothing here is imported before it is first asked for: modules that declare import this package alone and name
+what they call, ``work.assets.publish_extract(…)``. Here every room below may be imported on top, as anywhere else.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The code location in a process of its own: every run, step and tick of Dagster begins with it, so it loads what it needs."""
+"""The code location in a process of its own: every run and command of Dagster begins with it, so it loads no more than it needs."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def process(home: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_declarations_load_nothing_that_works_with_rows_where_the_catalogue_is_known(home: Path) -> None:
-    """What assets, sensors and jobs do is imported when Dagster first asks them to: that is half of the time it takes."""
+    """What assets, sensors and jobs do is imported when Dagster first asks them to: that is a quarter of the time."""
     process(home, "")
     done = process(home, f"print(*(name for name in {WORKING!r} if name in sys.modules))")
     assert done.stdout.split() == []
