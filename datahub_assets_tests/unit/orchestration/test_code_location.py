@@ -1,4 +1,4 @@
-"""The code location in a process of its own: every run and command of Dagster begins with it, so it loads no more than it needs."""
+"""The code location in a process of its own: every run and command of Dagster begins with it, and loads what it needs."""
 
 import os
 import subprocess
