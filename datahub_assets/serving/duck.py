@@ -174,8 +174,8 @@ class Ducks:
             return
         with self._lock:
             self._idle.append(duck)
-            kept = 0 if self._closed else _IDLE * self._limits.running_statements
-            ended, self._idle = self._idle[: len(self._idle) - kept], self._idle[len(self._idle) - kept :]
+            most = 0 if self._closed else _IDLE * self._limits.running_statements
+            ended = [self._idle.pop(0) for _ in range(len(self._idle) - most)]
         for one in ended:
             one.close()
 
