@@ -84,7 +84,7 @@ class Streamed(Answer):
         self._running.abandon = lambda: self._end("cancelled", self._running.stopped)
         with self._running.turn(), self._translated():
             connection = self._duck.furnish(contents, self._failures.append, self._running.check)
-            self._running.interrupt = connection.interrupt
+            self._running.interrupts(connection.interrupt)
             self._running.check()
             relation = connection.sql(sql)
             if batch_rows:
@@ -148,7 +148,7 @@ class Streamed(Answer):
         if self._outcome is not None:
             return
         self._outcome = (outcome, error)
-        self._running.interrupt = lambda: None
+        self._running.interrupts(lambda: None)
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -62,9 +62,10 @@ class Running:
         self.user, self._turns, self._seconds = user, turns, seconds
         self.using = threading.Lock()
         """Held by whoever uses the statement's DuckDB."""
-        self.interrupt: Callable[[], None] = lambda: None
         self.abandon: Callable[[], None] = lambda: None
         """Called, with ``using`` held, when the answer lay open too long without a reader."""
+        self._interrupt: Callable[[], None] = lambda: None
+        self._interrupting = threading.Lock()
         self._stopped: Refused | None = None
         self._spent = 0.0
         self._since: float | None = None
@@ -84,7 +85,16 @@ class Running:
         """The statement ends as soon as it can. From any thread; the first reason counts."""
         if self._stopped is None:
             self._stopped = why
-        self.interrupt()
+        self._interrupt_it()
+
+    def interrupts(self, interrupt: Callable[[], None]) -> None:
+        """What ends the statement's computing, from now on; once this returns, what was said before is not called any more."""
+        with self._interrupting:
+            self._interrupt = interrupt
+
+    def _interrupt_it(self) -> None:
+        with self._interrupting:
+            self._interrupt()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -114,7 +124,7 @@ class Running:
         """
         if self._stopped is not None:
             if self._since is not None:
-                self.interrupt()
+                self._interrupt_it()
         elif self.seconds > self._seconds:
             self.stop(
                 TookTooLong(
