@@ -155,6 +155,7 @@ def main() -> None:
         found += figures(datasets, "after a major compaction", pairs)
     finally:
         server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
     save("asof", found)
 
 

@@ -350,6 +350,7 @@ def main() -> None:
             read = in_turn(rounds, readers)
     finally:
         server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
     size = f"{rows:,} rows" + (f" of {options.columns} columns" if options.columns != 12 else "")
     files = {("HFile packed", "happybase"): FILE_AIMS[rows]} if rows in FILE_AIMS else {}
     aims = WRITE_AIMS | files if options.columns == 12 else {}
