@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -64,8 +64,9 @@ class Child:
         os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """The child is gone by SIGKILL."""
-        self.signal(signal.SIGKILL)
+        """The child is gone by SIGKILL, if it had not ended."""
+        with suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
         self.process.join()
 
     def ended(self, seconds: float = 60) -> int | None:

@@ -3,7 +3,6 @@
 import logging
 import random
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,8 +168,7 @@ def test_writer_killed_anywhere_is_put_right_by_the_next(
         with child(write_many, TablesAt("hbase", options.model_dump_json()), TABLE, count, 200) as writer:
             assert writer.receive() == "begun"
             writer.process.join(kill_after)
-            writer.signal(signal.SIGKILL)
-            writer.process.join()
+            writer.kill()
         assert set(scanned(store, TABLE)) <= set(expected)
     assert store.write(TABLE, (rows(expected[i : i + 5_000]) for i in range(0, count, 5_000))) == count
     assert scanned(store, TABLE) == expected
