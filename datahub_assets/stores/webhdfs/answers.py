@@ -30,6 +30,7 @@ _ANSWERS: dict[str, type[OSError]] = {
 }
 _REFUSALS = {
     "AccessControlException": "Give the user the right, e.g. with: hdfs dfs -setfacl or -chown",
+    "AccessDeniedException": "Give the user the right on the gateway's folder, with chown or chmod",
     "AuthorizationException": "Give the user the right, or let the gateway act for it (hadoop.proxyuser)",
     "SecurityException": "Give the user the right",
     "AuthenticationException": "Look at user, password or ticket (kinit)",

@@ -134,6 +134,10 @@ class HubWebHDFS(WebHDFS):  # type: ignore[misc]
             ]
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from error
+        except StoreRefused as error:  # HttpFS over a local folder says so too of one that was removed while it looked
+            if self.exists(path):
+                raise
+            raise FileNotFoundError(path) from error
         base = path.rstrip("/")
         # HttpFS over a local folder shows a file of its own attributes
         infos = [
