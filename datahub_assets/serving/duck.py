@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -23,7 +22,8 @@ import pyarrow.dataset as ds
 
 from datahub_assets.serving.gate import DATABASE
 from datahub_assets.serving.granted_files import PROTOCOL, Folder, GrantedFiles
-from datahub_assets.serving.linked_files import LinkedFiles, linkable, texts_in_sql
+from datahub_assets.serving.linked_files import LinkedFiles, linkable
+from datahub_assets.serving.quoting import quoted, texts
 from datahub_assets.serving.sources import Source
 from datahub_assets.settings import Serving
 from datahub_assets.stores.ahead import ahead
@@ -86,8 +86,8 @@ class Duck:
         self._files = GrantedFiles()
         self._root.register_filesystem(self._files)
         reach = (
-            f"SET allowed_directories = {texts_in_sql([f'{PROTOCOL}://', *self._links.directories])}",
-            f"SET allowed_paths = {texts_in_sql(self._links.paths)}",
+            f"SET allowed_directories = {texts([f'{PROTOCOL}://', *self._links.directories])}",
+            f"SET allowed_paths = {texts(self._links.paths)}",
         )  # nothing but granted files
         self._connection = self._root.cursor()
         self._connection.execute(f"SET streaming_buffer_size = '{_COMPUTED_AHEAD}'")
@@ -109,11 +109,11 @@ class Duck:
         connection.execute(f"ATTACH ':memory:' AS {DATABASE}")
         connection.execute(f"USE {DATABASE}")
         others = [folder.files for name, folder in contents.folders.items() if name not in self.linked]
-        self._files.grant(dict(chain.from_iterable(files.items() for files in others)), failed)
+        self._files.grant({name: granted for files in others for name, granted in files.items()}, failed)
         for macro in contents.macros:
             connection.execute(macro)
         for number, place in enumerate(contents.places):
-            schema, name = _quoted(place.schema), _quoted(place.name)
+            schema, name = quoted(place.schema), quoted(place.name)
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             source = f"source {number}"
             if place.source is not None:
@@ -231,10 +231,6 @@ class _Scan:
         except Exception as error:
             self._failed(error)
             raise
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 Macros = Mapping[str, str]

@@ -102,7 +102,7 @@ class _Plan:
         for i, (day, file) in enumerate(self.members, start=1):
             path = hub.files.location(file.path) if local else None
             files[self._name(root, day, i)] = Granted(partial(hub.extracts.open, file), file.size, path)
-        return Folder(root, f"{root}/*.parquet" if self.days else f"{root}/*/*.parquet", files, local)
+        return Folder(root, f"{root}/*.parquet" if self.days else f"{root}/*/*.parquet", files)
 
     def select(self, folder: Folder, contract: Contract, present: Sequence[str]) -> str:
         by_day = f", hive_partitioning = true, hive_types = {{'{BUSINESS_DATE}': DATE}}"

@@ -34,15 +34,11 @@ class Granted:
 
 @dataclass(frozen=True, eq=False)
 class Folder:
-    """Files that are granted together, by full name (``hub://…``), and the pattern by which SQL names all of them.
-
-    ``local``: all that are in the store are on this machine.
-    """
+    """Files that are granted together, by full name (``hub://…``), and the pattern by which SQL names all of them."""
 
     name: str
     pattern: str
     files: Mapping[str, Granted]
-    local: bool
 
 
 class GrantedFiles(AbstractFileSystem):  # type: ignore[misc]

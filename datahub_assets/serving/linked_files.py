@@ -12,19 +12,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from datahub_assets.serving.granted_files import Folder
+from datahub_assets.serving.quoting import texts
 
 MOST_LINKS = 1000
 """Folders with more files are not linked: making a link takes some 40 µs."""
 
 
 def linkable(folders: Iterable[Folder]) -> list[Folder]:
-    """The folders that are linked, by name: not where a file is lost, which concerns only statements that read it."""
-    return sorted(filter(_is_linkable, folders), key=lambda folder: folder.name)
+    """The folders that are linked: not where a file is lost, which concerns only statements that read it."""
+    return [folder for folder in folders if len(folder.files) <= MOST_LINKS and _is_here(folder)]
 
 
-def _is_linkable(folder: Folder) -> bool:
-    paths = (granted.path for granted in folder.files.values() if granted.path is not None)
-    return folder.local and len(folder.files) <= MOST_LINKS and all(map(os.path.exists, paths))
+def _is_here(folder: Folder) -> bool:
+    paths = [granted.path for granted in folder.files.values() if granted.path is not None]
+    return bool(paths) and all(map(os.path.exists, paths))
 
 
 class LinkedFiles:
@@ -57,9 +58,7 @@ class LinkedFiles:
     def named(self, sql: str) -> str:
         """SQL over granted files, by their names here."""
         for folder in self._folders:
-            sql = sql.replace(
-                f"'{folder.pattern}'", texts_in_sql(str(self._link(folder, name)) for name in folder.files)
-            )
+            sql = sql.replace(f"'{folder.pattern}'", texts(str(self._link(folder, name)) for name in folder.files))
         return sql
 
     def said(self, text: str) -> str:
@@ -78,8 +77,3 @@ class LinkedFiles:
 
     def _link(self, folder: Folder, name: str) -> Path:
         return self._folders[folder] / name.removeprefix(f"{folder.name}/")
-
-
-def texts_in_sql(texts: Iterable[str]) -> str:
-    """A list of texts in SQL."""
-    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

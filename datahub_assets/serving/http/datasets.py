@@ -11,9 +11,9 @@ from datahub_assets.serving.http import documents as told
 from datahub_assets.serving.http.answering import told_moment
 from datahub_assets.serving.http.asking import Named, TheDataset, named
 from datahub_assets.serving.http.facts import Facts
-from datahub_assets.serving.http.filters import quoted
 from datahub_assets.serving.http.signing_in import Asking
 from datahub_assets.serving.http.writing.text import ndjson
+from datahub_assets.serving.quoting import quoted
 from datahub_assets.serving.relations import RelationKind
 from datahub_assets.serving.session import Session
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from datahub_assets.errors import QueryError
 from datahub_assets.schema.contract import BUSINESS_DATE, VALID_FROM, VALID_TO
+from datahub_assets.serving.quoting import quoted
 from datahub_assets.serving.refusals import NoSuchColumn, NotATime
 from datahub_assets.serving.relations import Relation, RelationKind
 
@@ -92,11 +93,6 @@ def require_column(relation: Relation, name: str, where: str) -> None:
     if name not in names:
         near = get_close_matches(name, names, n=1)
         raise NoSuchColumn("No such column", where=where, got=name, expected=near[0] if near else ", ".join(names))
-
-
-def quoted(name: str) -> str:
-    """The name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _names(text: str | None) -> list[str]:

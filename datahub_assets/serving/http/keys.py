@@ -21,12 +21,13 @@ from datahub_assets.schema.types import Kind
 from datahub_assets.serving.audit import Read
 from datahub_assets.serving.http.asking import Named, TheDataset, Written
 from datahub_assets.serving.http.examples import ANY_ROWS
-from datahub_assets.serving.http.filters import day, quoted
+from datahub_assets.serving.http.filters import day
 from datahub_assets.serving.http.problems import NoSuchThing
 from datahub_assets.serving.http.recorded import Recorded, sending
 from datahub_assets.serving.http.rows import BUSINESS_DATE as BUSINESS_DAY
 from datahub_assets.serving.http.rows import VALID_ON
 from datahub_assets.serving.http.writing.shaping import in_hub_types
+from datahub_assets.serving.quoting import quoted
 from datahub_assets.serving.relations import HISTORY, RelationKind
 
 router = APIRouter(tags=["rows"])

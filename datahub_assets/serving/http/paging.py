@@ -16,7 +16,8 @@ import pyarrow as pa
 from itsdangerous import BadData, URLSafeSerializer
 
 from datahub_assets.errors import QueryError
-from datahub_assets.serving.http.filters import Asked, Conditions, Order, is_masked, quoted
+from datahub_assets.serving.http.filters import Asked, Conditions, Order, is_masked
+from datahub_assets.serving.quoting import quoted
 from datahub_assets.serving.relations import Relation
 
 

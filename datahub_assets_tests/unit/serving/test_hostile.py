@@ -245,7 +245,7 @@ def test_extract_of_one_person_is_not_in_the_duckdb_of_the_next(own: Served) -> 
 
 
 def test_duckdb_opens_by_itself_the_files_that_its_statements_are_granted_and_no_others(own: Served) -> None:
-    """Two extracts: each is read in a DuckDB that, even past the gate, reaches nothing of the other or beside its own files."""
+    """Even past the gate it reaches neither files of earlier commits nor anything beside its own."""
     own.rows("ann", "SELECT * FROM an.returns")
     (duck,) = own.engine.ducks._idle
     links = duck._links

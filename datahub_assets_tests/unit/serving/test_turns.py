@@ -177,9 +177,6 @@ def test_many_threads_ask_at_once(hub_at: Any) -> None:
             assert answer.result(timeout=120) == wanted[user]
 
 
-# -- revocation ------------------------------------------------------------------------------------------------------------
-
-
 def test_duckdbs_are_used_again_and_no_more_stay_than_twice_as_many_as_compute(hub_at: Any) -> None:
     """Those that stay are the ones used last; all of them where that many answers were open again and again."""
     with limited(hub_at, running_statements=2, open_statements_a_user=6) as served:
@@ -192,6 +189,9 @@ def test_duckdbs_are_used_again_and_no_more_stay_than_twice_as_many_as_compute(h
             seen.append(list(served.engine.ducks._idle))
         assert [len(ducks) for ducks in seen] == [3, 3, 4]
         assert set(seen[0]) == set(seen[1])
+
+
+# -- revocation ------------------------------------------------------------------------------------------------------------
 
 
 def test_revocation_ends_an_open_answer(own: Served) -> None:
