@@ -1,7 +1,6 @@
 """Structured partitions → extracts: SQL over inputs read at one position, as immutable Parquet, then one log entry."""
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -26,6 +25,7 @@ from datahub_assets.operations.structure import REDONE, Commit
 from datahub_assets.schema.contract import BUSINESS_DATE, Contract, Shape
 from datahub_assets.stores.ahead import ahead
 from datahub_assets.stores.parquet import first_disorder, group_rows
+from datahub_assets.stores.scratch import Scratch
 from datahub_assets.stores.structured import ImageSummary
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def _made(
             yield from table.to_batches()
 
     with (
-        tempfile.TemporaryDirectory(prefix="datahub-extract-") as temporary,
-        extract_sql.connection(read, hub.settings.extract_memory, temporary) as duck,
+        Scratch("extract") as temporary,
+        extract_sql.connection(read, hub.settings.extract_memory, str(temporary)) as duck,
         closing(ahead(digested(_run(duck, definition, partition, read, in_order=in_order)))) as rows,
     ):
         files = hub.extracts.write(definition.dataset, partition, write_id, contract.arrow_schema, rows, definition.key)

@@ -7,11 +7,9 @@ statements that read the same files of this machine (most read none).
 
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from datahub_assets.serving.quoting import quoted, texts
 from datahub_assets.serving.sources import Source
 from datahub_assets.settings import Serving
 from datahub_assets.stores.ahead import ahead
+from datahub_assets.stores.scratch import Scratch
 
 _READERS = ThreadPoolExecutor(min(4, os.cpu_count() or 2), thread_name_prefix="serving-read")
 """Threads that read pages of tables and files ahead, for all statements: each keeps some 100 MB for its pages."""
@@ -151,7 +150,7 @@ class Ducks:
 
     def __init__(self, limits: Serving) -> None:
         self._limits = limits
-        self._folder = Path(tempfile.mkdtemp(prefix="datahub-serving-"))
+        self._scratch = Scratch("serving")
         self._lock = threading.Lock()
         self._idle: list[Duck] = []
         self._made = 0
@@ -168,7 +167,7 @@ class Ducks:
                     return duck
             self._made += 1
             number = self._made
-        return Duck(self._limits, self._folder / str(number), linked)
+        return Duck(self._limits, self._scratch.path / str(number), linked)
 
     def give_back(self, duck: Duck) -> None:
         """The DuckDB is free; it is cleared, and kept or closed."""
@@ -190,8 +189,7 @@ class Ducks:
             self._closed, idle, self._idle = True, self._idle, []
         for duck in idle:
             duck.close()
-        with suppress(OSError):
-            shutil.rmtree(self._folder)
+        self._scratch.close()
 
 
 class _Scanned(ds.Dataset):  # type: ignore[misc]

@@ -12,11 +12,9 @@ integer or decimal beyond 15 digits is written as text rather than rounded, as a
 become error cells.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ import pyarrow.compute as pc
 
 from datahub_assets.errors import DeclarationError
 from datahub_assets.stores.files import chunks_of
+from datahub_assets.stores.scratch import Scratch
 
 MAX_SHEET_ROWS = (1 << 20) - 1
 EXACT_DIGITS = 15
@@ -68,10 +67,10 @@ def xlsx(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sheet: str, creat
         raise DeclarationError(
             "Excel files need a package", got=str(error), remedy="Install datahub-assets[formats]"
         ) from error
-    with tempfile.TemporaryDirectory(prefix="datahub-drop-") as folder:
-        path = Path(folder) / "drop.xlsx"
+    with Scratch("drop") as folder:
+        path = folder / "drop.xlsx"
         options = {
-            "constant_memory": True, "tmpdir": folder, "strings_to_formulas": False, "strings_to_urls": False,
+            "constant_memory": True, "tmpdir": str(folder), "strings_to_formulas": False, "strings_to_urls": False,
             "strings_to_numbers": False, "nan_inf_to_errors": True, "remove_timezone": True,
         }  # fmt: skip
         with xlsxwriter.Workbook(str(path), options) as book:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from datahub_assets.errors import StoreConflict
 from datahub_assets.history.log import Change, Entry
 from datahub_assets.stores.commit_log import CommitLog
 from datahub_assets.stores.files import FileStore
+from datahub_assets.stores.scratch import Scratch
 from datahub_assets.stores.vault import Vault
 from datahub_assets_tests.contracts.around import Signals, StopsWhileIndexing
 from datahub_assets_tests.contracts.implementations import FilesAt, TablesAt
@@ -211,3 +213,24 @@ def state_elsewhere(at: TablesAt, position: int) -> tuple[int, dict[str | None, 
     log = CommitLog(at.open())
     holds = write_ids(log, position)  # asked first: the answer must not depend on asking for the end before
     return log.last(), holds
+
+
+# -- folders for work --------------------------------------------------------------------------------------------------
+
+
+def keep_scratch(connection: Connection, parent: Path) -> None:
+    """Says which folder it has, with a file in it, and keeps it until it is told to end."""
+    with Scratch("serving", parent) as folder:
+        (folder / "spilled").write_bytes(b"rows")
+        connection.send(folder)
+        connection.recv()
+
+
+def use_scratch_often(parent: Path, times: int) -> int:
+    """How often its folder was there until it ended."""
+    found = 0
+    for _ in range(times):
+        with Scratch("serving", parent) as folder:
+            (folder / "spilled").write_bytes(b"rows")
+            found += (folder / "spilled").exists()
+    return found

@@ -3,7 +3,6 @@
 They are known by ETag, and so by person, request, version and rights: who may not read a file any more asks for another.
 """
 
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datahub_assets.serving.refusals import TooLong
+from datahub_assets.stores.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Spool:
     def __init__(self, room: int) -> None:
         """A folder for so many bytes; it is gone when the spool is."""
         self._room = room
-        self._folder = tempfile.TemporaryDirectory(prefix="datahub-http-")
+        self._scratch = Scratch("http")
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._writing: dict[str, threading.Lock] = {}
@@ -58,7 +58,7 @@ class Spool:
     def _written(self, name: str, pieces: Iterable[bytes]) -> tuple[BinaryIO, int]:
         with self._lock:
             self._number += 1
-            path = Path(self._folder.name) / f"{self._number}.spooled"
+            path = self._scratch.path / f"{self._number}.spooled"
         size = 0
         try:
             with path.open("wb") as file:
