@@ -116,7 +116,10 @@ def _odbc(home: Path, door: ServerProcess, ports: Ports, rows: int, pairs: int) 
     figures.append(_memory(door, hub, rows))
     hub.close()
     postgres.close()
-    figures.append(_together(ports, rows // 50, pairs))
+    a_few = rows // 50
+    summed = "connection.execute(AGGREGATE.format('bench.rows')).fetchall()"
+    figures.append(_together(ports, f"{a_few:,} rows each", f"fetched(connection, {a_few})", a_few, pairs))
+    figures.append(_together(ports, f"a sum over {rows:,} rows each", summed, rows, pairs))
     return figures
 
 
@@ -154,18 +157,26 @@ def _memory(door: ServerProcess, hub: pyodbc.Connection, rows: int) -> Figure:
     return Figure.limit(f"server's memory for {rows:,} rows by ODBC, more than before", grown, "MB", below=300)
 
 
-def _together(ports: Ports, rows: int, pairs: int) -> Figure:
-    """Clients that are processes of their own, all at once, each with a connection of its own."""
+def _together(ports: Ports, what: str, asked: str, rows: int, pairs: int) -> Figure:
+    """Clients that are processes of their own, all at once, each with a connection of its own.
+
+    Args:
+        ports: of the two servers.
+        what: what each does, for the figure's name.
+        asked: the same as Python, of a ``connection``.
+        rows: how many each reads or sums up.
+        pairs: how often.
+    """
 
     def all_at(port: int, database: str) -> float:
         program = (
-            "import sys; from datahub_assets_tests.benchmarks.bench_serve import connect, fetched;"
-            "connection = connect(int(sys.argv[1]), Database=sys.argv[2]); print(flush=True); input();"
-            "fetched(connection, int(sys.argv[3]))"
+            "import sys; from datahub_assets_tests.benchmarks.bench_serve import AGGREGATE, connect, fetched;"
+            f"connection = connect(int(sys.argv[1]), Database=sys.argv[2]); print(flush=True); input(); {asked};"
+            "print('done', flush=True)"
         )
         clients = [
             subprocess.Popen(
-                [sys.executable, "-c", program, str(port), database, str(rows)],
+                [sys.executable, "-c", program, str(port), database],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parents[2],
             )
             for _ in range(CLIENTS)
@@ -178,12 +189,14 @@ def _together(ports: Ports, rows: int, pairs: int) -> Figure:
             assert client.stdin is not None
             client.stdin.write(b"\n")
             client.stdin.flush()
+        assert [client.stdout.readline() for client in clients if client.stdout] == [b"done\n"] * CLIENTS
+        seconds = time.perf_counter() - begun
         assert [client.wait() for client in clients] == [0] * CLIENTS
-        return time.perf_counter() - begun
+        return seconds
 
     found = interleaved(pairs, lambda: all_at(ports.hub, "datahub"), lambda: all_at(ports.postgres, "postgres"))
     rates = [(CLIENTS * rows / ours, CLIENTS * rows / theirs) for ours, theirs in found]
-    return paired(f"{CLIENTS} clients at once, {rows:,} rows each", "rows/s", rates, "PostgreSQL", at_least=1)
+    return paired(f"{CLIENTS} clients at once, {what}", "rows/s", rates, "PostgreSQL", at_least=1)
 
 
 def _http(home: Path, web: ServerProcess, rows: int, pairs: int) -> list[Figure]:
