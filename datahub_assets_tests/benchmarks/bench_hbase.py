@@ -13,7 +13,7 @@ asked for.
   each time. They are read as the others are.
 
 Usage: ``make bench-hbase`` (``ARGS="--rows 1000000"``; ``ARGS="--rows 5000000 --only HFile"``, contestants whose names begin so;
-``ARGS="--rows 200000 --columns 300 --only packed"`` or ``"… --only cells --rounds 1"``, which takes 20 GB of disk while it runs;
+``ARGS="--rows 200000 --columns 300 --only packed"`` or ``"… --only cells --rounds 1"`` (20 GB of disk), without Java's;
 ``ARGS=--quick``: 20,000 rows, three rounds).
 """
 
